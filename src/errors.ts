@@ -1,0 +1,88 @@
+/**
+ * Every failure that a caller can act on has a code here, with the HTTP status it is answered with;
+ * anything else is a bug and stays a plain Error.
+ */
+const STATUS = {
+  // what the caller sent
+  usage: 400,
+  arguments_invalid: 400,
+  cursor_invalid: 400,
+  connector_unknown: 404,
+  action_unknown: 404,
+  policy_denied: 403,
+  // whose account
+  integration_required: 409,
+  integration_unknown: 404,
+  integration_exists: 409,
+  reauthorization_required: 401,
+  authorization_failed: 400,
+  // the provider
+  token_rejected: 401,
+  refresh_failed: 502,
+  forbidden: 403,
+  missing_scope: 403,
+  not_found: 404,
+  conflict: 409,
+  rate_limited: 429,
+  upstream_rejected: 422,
+  upstream_failed: 502,
+  upstream_invalid: 502,
+  upstream_unreachable: 502,
+  upstream_timeout: 504,
+  outcome_unknown: 504,
+  response_too_large: 502,
+  result_too_large: 413,
+  target_forbidden: 403,
+  canceled: 499,
+  // definitions, configuration, storage
+  definition_invalid: 500,
+  expression_failed: 500,
+  config_invalid: 500,
+  key_invalid: 500,
+  key_wrong: 500,
+  keystore_tampered: 500,
+  store_unavailable: 503,
+  internal: 500,
+} as const;
+
+export type ErrorCode = keyof typeof STATUS;
+
+export type ErrorOptions = {
+  /** The one next step, in the imperative. */
+  hint?: string | undefined;
+  /** Seconds after which the same call may succeed; absent when repeating it is useless. */
+  retryAfter?: number | undefined;
+  /** What went wrong underneath. Never shown to a caller. */
+  cause?: unknown;
+};
+
+const BRAND = Symbol.for('tieline.error');
+
+export class TielineError extends Error {
+  override readonly name = 'TielineError';
+  readonly [BRAND] = true;
+  readonly code: ErrorCode;
+  readonly hint: string | undefined;
+  readonly retryAfter: number | undefined;
+
+  constructor(code: ErrorCode, message: string, options: ErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.hint = options.hint;
+    this.retryAfter = options.retryAfter;
+  }
+
+  /** The HTTP status this failure is answered with. */
+  get status(): number {
+    return STATUS[this.code];
+  }
+}
+
+/** True for an error of this class, also one made by another copy of the package. */
+export function isTielineError(error: unknown): error is TielineError {
+  return error instanceof Error && BRAND in error;
+}
+
+export function isErrorCode(text: string): text is ErrorCode {
+  return Object.hasOwn(STATUS, text);
+}
