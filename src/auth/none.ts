@@ -1,0 +1,6 @@
+import type { AuthType } from './type.ts';
+
+export const none: AuthType = {
+  schema: { type: 'object', properties: {} },
+  apply: () => ({}),
+};

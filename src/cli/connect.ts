@@ -1,0 +1,144 @@
+import { readFile } from 'node:fs/promises';
+import { text as readStream } from 'node:stream/consumers';
+import { beginAuthorization, finishAuthorization } from '../auth/authorization.ts';
+import type { Renewal } from '../auth/credential.ts';
+import { inputSchema } from '../auth/types.ts';
+import type { AuthOption, Connector } from '../connector/connector.ts';
+import type { Values } from '../connector/values.ts';
+import { boundSend } from '../execute/account.ts';
+import { connectAccount, optionNamed } from '../execute/connect.ts';
+import type { Engine } from '../execute/engine.ts';
+import { writeApp } from '../integration/app.ts';
+import { localPrincipal } from '../integration/principal.ts';
+import { openBrowser } from './browser.ts';
+import { listenForCallback } from './callback.ts';
+import { parseObject } from './json.ts';
+import { openEngine } from './open.ts';
+import { print } from './output.ts';
+import { askFields } from './prompt.ts';
+
+export type ConnectOptions = {
+  readonly option?: string;
+  readonly identifier?: string;
+  readonly input?: string;
+  readonly setting?: Readonly<Record<string, string>>;
+  readonly browser: boolean;
+  readonly port: string;
+  readonly reconnect?: boolean;
+  readonly json?: boolean;
+};
+
+const PATIENCE = 10 * 60_000;
+
+/** `tieline connect <connector>`: links an account, by sign-in at the provider or by fields typed here. */
+export async function connect(name: string, options: ConnectOptions): Promise<void> {
+  const opened = await openEngine();
+  try {
+    const { engine } = opened;
+    const connector = engine.catalog.connector(name);
+    const option = optionNamed(connector, options.option);
+    const given = options.input === undefined ? {} : await readInput(options.input);
+    const input = await askFields(inputSchema(option), given, `${connector.title} (${option.spec.title})`);
+    await askApp(engine, connector, option);
+    const visit = (url: URL) => showAddress(url, options.browser);
+    const tokens = needsSignIn(option)
+      ? await signIn(engine, connector, option, input, { port: Number(options.port), visit })
+      : undefined;
+    const { integration, isDefault, tested } = await connectAccount(engine, localPrincipal, {
+      connector: connector.name,
+      option: option.key,
+      identifier: options.identifier,
+      input,
+      settings: readSettings(connector, options.setting ?? {}),
+      tokens,
+      reconnect: options.reconnect,
+    });
+    const account = typeof integration.account.label === 'string' ? integration.account.label : undefined;
+    print(
+      { connector: connector.name, identifier: integration.identifier, account, isDefault, tested },
+      options.json,
+      (it) =>
+        [
+          `Connected ${connector.title} as ${it.identifier}${it.account && it.account !== it.identifier ? ` (${it.account})` : ''}.`,
+          it.isDefault
+            ? 'It is the default account of this connector.'
+            : `Use it with the argument integration: "${it.identifier}".`,
+          ...(it.tested ? [] : ['The connector has no test, so the credentials have not been tried yet.']),
+        ].join('\n'),
+    );
+  } finally {
+    await opened.close();
+  }
+}
+
+const needsSignIn = (option: AuthOption): boolean =>
+  option.spec.type === 'oauth2' && option.spec.grant === 'authorization_code';
+
+async function readInput(source: string): Promise<Values> {
+  return parseObject(source === '-' ? await readStream(process.stdin) : await readFile(source, 'utf8'), 'the input');
+}
+
+/** The operator's parameters, asked for once: whoever runs Tieline on their own machine is the operator. */
+async function askApp(engine: Engine, connector: Connector, option: AuthOption): Promise<void> {
+  const { app } = connector.definition;
+  if (!app || !needsSignIn(option)) return;
+  const there = await engine.app(connector.name);
+  const { required = [] } = app.schema as { required?: string[] };
+  if (required.every((it) => there[it] !== undefined)) return;
+  const help = app.helpUri === undefined ? '' : ` See ${app.helpUri}`;
+  process.stderr.write(`${connector.title} needs an OAuth app of yours, once.${help}\n`);
+  await writeApp(
+    engine.keystore,
+    localPrincipal,
+    connector.name,
+    await askFields(app.schema, there, `${connector.title} app`),
+  );
+}
+
+export type SignIn = {
+  readonly port: number;
+  /** Shows the person the address at which the provider asks them. */
+  readonly visit: (url: URL) => Promise<void>;
+};
+
+/** The authorization code flow with a loopback listener: from the provider's page to the tokens it gave. */
+export async function signIn(
+  engine: Engine,
+  connector: Connector,
+  option: AuthOption,
+  input: Values,
+  { port, visit }: SignIn,
+): Promise<Renewal> {
+  const scope = { app: await engine.app(connector.name), input, credentials: input, settings: {}, account: {} };
+  let state = '';
+  const callback = await listenForCallback(connector.name, () => state, { port, timeoutMs: PATIENCE });
+  try {
+    const { redirectUri } = callback;
+    const started = await beginAuthorization(connector.name, option, scope, { redirectUri, now: engine.now() });
+    state = started.authorization.state;
+    await visit(started.url);
+    const arrived = await callback.arrived;
+    const send = boundSend(engine.sender, connector, scope, undefined, undefined);
+    return await finishAuthorization(started.authorization, option, scope, arrived, { send, now: engine.now() });
+  } finally {
+    callback.close();
+  }
+}
+
+async function showAddress(url: URL, mayOpen: boolean): Promise<void> {
+  const isOpen = mayOpen && (await openBrowser(url));
+  const what = isOpen ? 'A browser opens. If it does not, open' : 'Open this address in a browser';
+  process.stderr.write(`${what}:\n\n  ${url.href}\n\nWaiting for the sign-in…\n`);
+}
+
+/** Settings come as text; the schema tells what they are. */
+function readSettings(connector: Connector, texts: Readonly<Record<string, string>>): Values {
+  const { properties = {} } = (connector.settings ?? {}) as { properties?: Record<string, { type?: string }> };
+  return Object.fromEntries(
+    Object.entries(texts).map(([name, text]) => {
+      const { type } = properties[name] ?? {};
+      if (type === 'boolean' && /^(true|false)$/.test(text)) return [name, text === 'true'];
+      return [name, type === 'integer' || type === 'number' ? Number(text) : text];
+    }),
+  );
+}

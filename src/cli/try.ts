@@ -1,0 +1,96 @@
+import { readFile } from 'node:fs/promises';
+import { inputSchema } from '../auth/types.ts';
+import type { Values } from '../connector/values.ts';
+import { TielineError } from '../errors.ts';
+import { optionNamed } from '../execute/connect.ts';
+import { rehearse } from '../execute/rehearse.ts';
+import type { HttpRequest } from '../network/send.ts';
+import { everyConnector } from './connectors.ts';
+import { parseObject } from './json.ts';
+import { print } from './output.ts';
+
+export type TryOptions = {
+  readonly params: string;
+  readonly input?: string;
+  readonly option?: string;
+  readonly response?: readonly string[];
+  readonly status: string;
+  readonly json?: boolean;
+};
+
+/**
+ * `tieline connectors try <name> <entity> <action>`: the exact requests a call would make, with stand-ins for its
+ * secrets, and what becomes of sample answers. Nothing is sent.
+ */
+export async function tryAction(name: string, entity: string, action: string, options: TryOptions): Promise<void> {
+  const connector = (await everyConnector()).connector(name);
+  const option = optionNamed(connector, options.option);
+  const samples = await Promise.all((options.response ?? []).map(readSample));
+  const { properties = {} } = inputSchema(option) as { properties?: Record<string, Field> };
+  const input = { ...standIns(properties), ...parseObject(options.input ?? '{}', '--input') };
+  const settings = standIns((connector.settings?.properties ?? {}) as Record<string, Field>);
+  const rehearsal = {
+    entity,
+    action,
+    args: parseObject(options.params, '--params'),
+    option: options.option,
+    app: { clientId: '<clientId>', clientSecret: '<clientSecret>' },
+    input,
+    settings,
+    credentials: { accessToken: '<accessToken>' },
+  };
+  const { requests, result } = await rehearse(connector, rehearsal, ({ url }, i) => ({
+    status: Number(options.status),
+    headers: { 'content-type': 'application/json' },
+    bytes: samples[Math.min(i, samples.length - 1)] ?? Buffer.from('{}'),
+    url,
+  }));
+  const shaped = 'outcome' in result ? { data: result.outcome.data, meta: result.outcome.meta } : undefined;
+  const error = 'error' in result ? { code: result.error.code, message: result.error.message } : undefined;
+  if (error && requests.length === 0 && 'error' in result) throw result.error;
+  const seen = samples.length > 0 ? { result: shaped, error } : {};
+  print({ requests: requests.map(visible), ...seen }, options.json, (it) =>
+    [
+      ...it.requests.map((request) =>
+        [
+          `${request.method} ${request.url}`,
+          ...Object.entries(request.headers).map(([header, value]) => `${header}: ${value}`),
+          ...(request.body === undefined ? [] : ['', request.body]),
+        ].join('\n'),
+      ),
+      ...(samples.length > 0 ? [JSON.stringify(shaped ?? { error }, null, 2)] : []),
+    ].join('\n\n'),
+  );
+}
+
+type Field = {
+  readonly type?: string;
+  readonly default?: unknown;
+  readonly examples?: readonly unknown[];
+  readonly format?: string;
+};
+
+/** Values for fields that nobody typed: what the schema suggests, else the name in angle brackets. */
+function standIns(properties: Readonly<Record<string, Field>>): Values {
+  return Object.fromEntries(
+    Object.entries(properties).flatMap(([name, field]) => {
+      const suggested = field.default ?? field.examples?.[0];
+      if (suggested !== undefined) return [[name, suggested]];
+      return field.type === 'string' && field.format === undefined && !/url/i.test(name) ? [[name, `<${name}>`]] : [];
+    }),
+  );
+}
+
+function visible({ method, url, headers, body }: HttpRequest) {
+  const text = body === undefined ? undefined : typeof body === 'string' ? body : '(multipart form)';
+  return { method, url: decodeStandIns(url.href), headers, body: text };
+}
+
+/** Stand-ins in an address are easier to read as they were. */
+const decodeStandIns = (href: string): string => href.replace(/%3C(\w+)%3E/g, '<$1>');
+
+async function readSample(file: string): Promise<Buffer> {
+  return readFile(file).catch((cause: NodeJS.ErrnoException) => {
+    throw new TielineError('usage', `${file} cannot be read (${cause.code})`, { cause });
+  });
+}

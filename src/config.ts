@@ -1,0 +1,83 @@
+import { readFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { delimiter, join, resolve } from 'node:path';
+import { load, YAMLException } from 'js-yaml';
+import { z } from 'zod';
+import { TielineError } from './errors.ts';
+
+const connectorConfig = z.strictObject({
+  app: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).default({}),
+  readOnly: z.boolean().default(false),
+  allow: z.array(z.string()).optional(),
+  deny: z.array(z.string()).default([]),
+});
+
+/** `config.yaml` in the home folder. Every part may be left out, and so may the file. */
+const configFile = z.strictObject({
+  /** Which connectors are on. Absent: all but those that are opt-in, and those named under `connectors`. */
+  enabled: z.array(z.string()).optional(),
+  connectors: z.record(z.string(), connectorConfig).default({}),
+  network: z
+    .strictObject({
+      /** Private hosts that may be reached: a name or address with or without port, or a CIDR range. */
+      allowPrivate: z.array(z.string()).default([]),
+    })
+    .prefault({}),
+});
+
+export type ConnectorConfig = z.infer<typeof connectorConfig>;
+
+export type Config = Readonly<z.infer<typeof configFile>> & {
+  /** Data folder, absolute. `TIELINE_HOME`, or `.tieline` in the user's home. */
+  readonly home: string;
+  readonly file: string;
+  /** Folders with definitions besides the shipped ones. `TIELINE_CONNECTORS`. */
+  readonly folders: readonly string[];
+};
+
+/** Environment and file as one frozen value. Throws `config_invalid` that names every problem at once. */
+export async function readConfig(env: NodeJS.ProcessEnv): Promise<Config> {
+  const home = resolve(env.TIELINE_HOME || join(homedir(), '.tieline'));
+  const file = join(home, 'config.yaml');
+  const folders = (env.TIELINE_CONNECTORS ?? '')
+    .split(delimiter)
+    .filter((it) => it !== '')
+    .map((it) => resolve(it));
+  const text = await readFile(file, 'utf8').catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code === 'ENOENT') return '';
+    throw new TielineError('config_invalid', `${file} cannot be read (${cause.code})`, { cause });
+  });
+  const parsed = configFile.safeParse(fillVariables(parse(text, file), env, file));
+  if (parsed.success) return Object.freeze({ ...parsed.data, home, file, folders });
+  const problems = parsed.error.issues.map((it) => `${it.path.join('.') || 'the file'}: ${it.message}`);
+  throw new TielineError('config_invalid', `${file} is not right:\n${problems.join('\n')}`, {
+    hint: 'Correct the file.',
+  });
+}
+
+function parse(text: string, file: string): unknown {
+  if (/^\s*(#.*\s*)*$/.test(text)) return {};
+  try {
+    return load(text, { filename: file, maxAliases: 0 });
+  } catch (cause) {
+    if (!(cause instanceof YAMLException)) throw cause;
+    const { line = 0, column = 0 } = cause.mark ?? {};
+    throw new TielineError('config_invalid', `${file}:${line + 1}:${column + 1} ${cause.reason}`, { cause });
+  }
+}
+
+/** `${NAME}` in a text is the environment variable of that name, so that secrets can stay out of the file. */
+function fillVariables(value: unknown, env: NodeJS.ProcessEnv, file: string): unknown {
+  if (typeof value === 'string') {
+    return value.replace(/\$\{([A-Z_][A-Z0-9_]*)\}/g, (_, name: string) => {
+      const found = env[name];
+      if (found === undefined) {
+        throw new TielineError('config_invalid', `${file} uses \${${name}}, and there is no such environment variable`);
+      }
+      return found;
+    });
+  }
+  if (Array.isArray(value)) return value.map((it) => fillVariables(it, env, file));
+  if (value === null || typeof value !== 'object') return value;
+  return Object.fromEntries(Object.entries(value).map(([key, it]) => [key, fillVariables(it, env, file)]));
+}

@@ -1,0 +1,95 @@
+import { z } from 'zod';
+import { action, errorRule, paginationRule, requestRule, retryRules } from './actionspec.ts';
+import { auth } from './authspec.ts';
+import { duration, expression, jsonSchema, size, text } from './values.ts';
+
+/**
+ * The definition format, version 1: what `connectors/<name>/connector.yaml` may say. This schema is the source;
+ * `connector.schema.json`, which editors read, is generated from it. Unknown keys are errors everywhere.
+ */
+const name = (longest: number) => z.string().regex(new RegExp(`^[a-z][a-z0-9_]{0,${longest - 1}}$`));
+
+const server = z.strictObject({
+  baseUrl: expression.describe('Where the API lives. Every request stays below this address.'),
+  testPath: text.optional().describe('A path that answers 2xx for a working account.'),
+  allowHosts: z.array(expression).default([]).describe('Other hosts that requests, tokens or files come from.'),
+  headers: z.record(z.string(), expression).default({}).describe('Sent with every request.'),
+  query: z.record(z.string(), expression).default({}).describe('Sent with every request.'),
+  timeouts: z
+    .strictObject({ connect: duration.default(5_000), read: duration.default(30_000), total: duration.default(60_000) })
+    .prefault({}),
+  maxResponse: size.default(8 * 1024 * 1024).describe('Longest answer that is read, decompressed. 8MB by default.'),
+});
+
+const identity = z.strictObject({
+  request: requestRule,
+  key: expression.describe('What never changes about the account, for example its ID at the provider.'),
+  label: expression.describe('What a person knows the account by.'),
+  identifier: expression.optional().describe('Proposed identifier of the integration. The label by default.'),
+});
+
+const entity = z.strictObject({
+  title: text,
+  actions: z.record(name(24), action).refine((actions) => Object.keys(actions).length > 0, 'needs at least one action'),
+});
+
+const exchange = z.strictObject({
+  request: z.strictObject({
+    method: z.string().default('GET'),
+    url: z.string(),
+    headers: z.record(z.string(), z.string()).optional(),
+    json: z.json().optional(),
+    form: z.record(z.string(), z.string()).optional(),
+    text: z.string().optional().describe('The body as text; one that starts and ends with / is a pattern.'),
+  }),
+  respond: z.strictObject({
+    status: z.number().int().default(200),
+    headers: z.record(z.string(), z.string()).default({}),
+    json: z.json().optional(),
+    text: z.string().optional(),
+    base64: z.string().optional(),
+  }),
+});
+
+const example = z.strictObject({
+  name: text,
+  call: z.string().regex(/^[a-z0-9_]+\.[a-z0-9_]+$/, 'is written entity.action'),
+  args: z.record(z.string(), z.json()).default({}),
+  option: z.string().optional().describe('The auth option to use; the default one when absent.'),
+  settings: z.record(z.string(), z.json()).default({}),
+  input: z.record(z.string(), z.json()).default({}),
+  account: z.record(z.string(), z.json()).default({}),
+  credentials: z.record(z.string(), z.json()).default({}),
+  exchanges: z.array(exchange).min(1),
+  data: z.json().optional().describe('What the call must give as `data`.'),
+  hasMore: z.boolean().optional(),
+  error: z.string().optional().describe('The error code the call must fail with.'),
+});
+
+export const definition = z.strictObject({
+  format: z.literal(1),
+  connector: name(24).describe('Prefix of every tool name.'),
+  version: z.string().regex(/^\d+\.\d+\.\d+$/, 'is three numbers, for example 1.0.0'),
+  title: text,
+  summary: text,
+  docs: z.strictObject({ api: z.url().optional(), auth: z.url().optional() }).default({}),
+  optIn: z.boolean().default(false).describe('Left out unless the configuration names it.'),
+  server,
+  app: z
+    .strictObject({ schema: jsonSchema, helpUri: z.url().optional() })
+    .optional()
+    .describe('What the operator sets once: client ID and secret of an OAuth app.'),
+  settings: jsonSchema.optional().describe('Per integration, not secret.'),
+  auth,
+  identity: identity.optional(),
+  errors: z.array(errorRule).default([]),
+  retry: retryRules.optional(),
+  pagination: z.record(z.string(), paginationRule).default({}),
+  schemas: z.record(z.string(), jsonSchema).default({}).describe('Named parts that params may `$ref` as #/schemas/<name>.'),
+  functions: z.record(z.string(), z.string()).default({}).describe('JavaScript arrow functions for expressions.'),
+  entities: z.record(name(32), entity),
+  tests: z.array(example).default([]).describe('Recorded exchanges, replayed by `tieline connectors lint`.'),
+});
+
+export type Definition = z.infer<typeof definition>;
+export type Example = z.infer<typeof example>;

@@ -1,0 +1,150 @@
+import { type Credential, isDue, type Renewal, renewed } from '../auth/credential.ts';
+import { templateTree } from '../auth/option.ts';
+import { authType, inputSchema } from '../auth/types.ts';
+import { requestRule } from '../connector/actionspec.ts';
+import type { AuthOption, Connector } from '../connector/connector.ts';
+import { planError, planRequest } from '../connector/plan.ts';
+import { withDefaults } from '../connector/schema.ts';
+import type { Values } from '../connector/values.ts';
+import { TielineError } from '../errors.ts';
+import { loadSandbox } from '../expression/sandbox.ts';
+import { addIntegration, readIntegrations, replaceCredential } from '../integration/accounts.ts';
+import { checkIdentifier, type Integration } from '../integration/integration.ts';
+import type { Principal } from '../integration/principal.ts';
+import { type Account, accountScope, boundSend, openAccount } from './account.ts';
+import type { Engine } from './engine.ts';
+import { checkArguments } from './validate.ts';
+
+export type ConnectInput = {
+  readonly connector: string;
+  /** Key of the auth option; the connector's default one when absent. */
+  readonly option?: string | undefined;
+  readonly identifier?: string | undefined;
+  /** What the user typed. */
+  readonly input: Values;
+  readonly settings?: Values | undefined;
+  /** What a finished authorization gave. */
+  readonly tokens?: Renewal | undefined;
+  /** Put the credentials under the integration of that identifier if it is there, instead of refusing. */
+  readonly reconnect?: boolean | undefined;
+};
+
+export type Connected = { readonly integration: Integration; readonly isDefault: boolean; readonly tested: boolean };
+
+/**
+ * Links an account: checks what was typed, tries the credentials at the provider, asks who the account is, and only
+ * then stores it. Throws `arguments_invalid`, `integration_exists`, or what the provider's refusal means.
+ */
+export async function connectAccount(engine: Engine, who: Principal, wanted: ConnectInput): Promise<Connected> {
+  await loadSandbox();
+  const connector = engine.catalog.connector(wanted.connector);
+  const option = optionNamed(connector, wanted.option);
+  const input = withoutBlanks(wanted.input);
+  checkArguments(inputSchema(option), input, 'the connection parameters');
+  const settings = connector.settings ? withDefaults(connector.settings, wanted.settings ?? {}) : {};
+  if (connector.settings) checkArguments(connector.settings, settings, 'the settings');
+  const app = await engine.app(connector.name);
+  const probe = await probeAccount(engine, connector, option, { app, settings, input, tokens: wanted.tokens });
+  const identifier = checkIdentifier(wanted.identifier ?? probe.facts.identifier ?? 'default');
+  const { credential, facts, tested } = probe;
+  const before = await readIntegrations(engine.keystore, who, connector.name);
+  const existing = before.items.find((it) => it.identifier === identifier);
+  if (existing && wanted.reconnect) {
+    await replaceCredential(engine.keystore, who, existing, credential);
+    return { integration: existing, isDefault: before.default === existing.id, tested };
+  }
+  const integration = await addIntegration(
+    engine.keystore,
+    who,
+    { connector: connector.name, identifier, option: option.key, settings, account: facts, createdAt: engine.now() },
+    credential,
+  );
+  const after = await readIntegrations(engine.keystore, who, connector.name);
+  return { integration, isDefault: after.default === integration.id, tested };
+}
+
+/** A field left blank in a form is one that was not given. */
+const withoutBlanks = (input: Values): Values =>
+  Object.fromEntries(Object.entries(input).filter(([, value]) => value !== ''));
+
+export function optionNamed(connector: Connector, key: string | undefined): AuthOption {
+  if (key === undefined) return connector.defaultOption;
+  const option = connector.options.get(key);
+  if (option) return option;
+  throw new TielineError('arguments_invalid', `${connector.name} has no auth option ${key}`, {
+    hint: `Use one of: ${[...connector.options.keys()].join(', ')}`,
+  });
+}
+
+type Facts = Values & { readonly key?: string; readonly label?: string; readonly identifier?: string };
+
+/** Uses credentials that are not stored yet: makes the first token, runs the test, asks who the account is. */
+async function probeAccount(
+  engine: Engine,
+  connector: Connector,
+  option: AuthOption,
+  { app, settings, input, tokens }: { app: Values; settings: Values; input: Values; tokens: Renewal | undefined },
+): Promise<{ credential: Credential; facts: Facts; tested: boolean }> {
+  const parts = { option, app, settings, facts: {} };
+  const { now, sender } = engine;
+  const typed: Credential = { version: 0, input, values: {}, obtainedAt: now() };
+  const mapping = option.methods.getCredentialsFromConnectionParameters?.mapping;
+  const values = mapping ? (templateTree(mapping).evaluate(accountScope(parts, typed)) as Values) : input;
+  let credential = renewed({ ...typed, values }, tokens ?? { values: {} }, now());
+  const { renewal } = authType(option);
+  const account = openAccount({
+    ...parts,
+    connector,
+    sender,
+    now,
+    credentials: async (rejectedVersion) => {
+      const scope = accountScope(parts, credential);
+      const isStale = rejectedVersion === credential.version || renewal?.isMissing(scope) || isDue(credential, now());
+      if (!isStale) return credential;
+      if (!renewal?.isPossible(option, scope)) {
+        throw new TielineError('token_rejected', `${connector.title} does not accept these credentials`);
+      }
+      const send = boundSend(sender, connector, scope, undefined, undefined);
+      const context = { connector: connector.name, option, scope, send, now: now() };
+      credential = renewed(credential, await renewal.renew(context), now());
+      return credential;
+    },
+  });
+  try {
+    const tested = await testAccount(account, connector, option);
+    const facts = await identify(account, connector);
+    return { credential: { ...credential, version: 1 }, facts, tested };
+  } finally {
+    account.dispose();
+  }
+}
+
+/** Throws when the account does not work; false when the definition says no way to tell. */
+export async function testAccount(account: Account, connector: Connector, option: AuthOption): Promise<boolean> {
+  const { testPath } = connector.definition.server;
+  const test =
+    option.methods.test ??
+    (testPath === undefined ? undefined : { request: requestRule.parse({ path: testPath }), ok: undefined });
+  if (!test) return false;
+  const errors = connector.definition.errors.map(planError);
+  const { answer } = await account.request({ plan: planRequest(test.request), roots: {}, effect: 'read', errors });
+  const ok =
+    test.ok === undefined || templateTree(test.ok).evaluate(account.scope({ response: answer }), account.scripts);
+  if (!ok)
+    throw new TielineError('token_rejected', `the test of ${connector.title} did not succeed with these credentials`);
+  return true;
+}
+
+async function identify(account: Account, connector: Connector): Promise<Facts> {
+  const identity = connector.identity();
+  if (!identity) return {};
+  const errors = connector.definition.errors.map(planError);
+  const { answer } = await account.request({ plan: identity.request, roots: {}, effect: 'read', errors });
+  const scope = account.scope({ response: answer });
+  const textOf = (template: typeof identity.key) => {
+    const value = template.evaluate(scope, account.scripts);
+    return value === undefined || value === null ? undefined : String(value);
+  };
+  const [key, label, identifier] = [textOf(identity.key), textOf(identity.label), textOf(identity.identifier)];
+  return { ...(key && { key }), ...(label && { label }), ...(identifier && { identifier }) };
+}

@@ -1,0 +1,20 @@
+import type { Catalog } from '../connector/catalog.ts';
+import type { Values } from '../connector/values.ts';
+import type { Keystore } from '../keystore/keystore.ts';
+import type { Sender } from '../network/send.ts';
+import type { Audit } from './audit.ts';
+import type { Policy } from './policy.ts';
+
+/** Everything a call needs. One per process; all callers share it. */
+export type Engine = {
+  /** Replaced as a whole when definitions change. */
+  catalog: Catalog;
+  readonly keystore: Keystore;
+  readonly sender: Sender;
+  readonly audit: Audit;
+  readonly policy: (connector: string) => Policy;
+  /** The operator's parameters of a connector, such as its OAuth client. */
+  readonly app: (connector: string) => Promise<Values>;
+  /** Epoch milliseconds. */
+  readonly now: () => number;
+};

@@ -1,0 +1,293 @@
+import { isDue } from '../auth/credential.ts';
+import { freshCredential } from '../auth/fresh.ts';
+import { authType } from '../auth/types.ts';
+import type { Action } from '../connector/action.ts';
+import type { Connector } from '../connector/connector.ts';
+import type { Plan, StepPlan } from '../connector/plan.ts';
+import { withDefaults } from '../connector/schema.ts';
+import type { Values } from '../connector/values.ts';
+import { isTielineError, TielineError } from '../errors.ts';
+import { loadSandbox } from '../expression/sandbox.ts';
+import { credentialKey, readIntegrations } from '../integration/accounts.ts';
+import type { Integration } from '../integration/integration.ts';
+import type { Principal } from '../integration/principal.ts';
+import { resolveIntegration } from '../integration/resolve.ts';
+import { scrubValues } from '../secret.ts';
+import { type Account, accountScope, boundSend, openAccount, type Received } from './account.ts';
+import type { Engine } from './engine.ts';
+import { fitResult } from './fit.ts';
+import { buildMime } from './mime.ts';
+import { asPosition, nextPosition, type PageArguments, pageParts } from './paging.ts';
+import { checkPolicy } from './policy.ts';
+import { type Meta, type Outcome, shapeResult } from './result.ts';
+import { checkArguments } from './validate.ts';
+
+export type Call = {
+  readonly connector: string;
+  readonly entity: string;
+  readonly action: string;
+  readonly params: Values;
+  /** Identifier of the account; the user's default one when absent. */
+  readonly identifier?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((done: number, total: number, message: string) => void) | undefined;
+};
+
+/**
+ * Runs one action as one of the caller's accounts. All transports come through here.
+ *
+ * Throws a `TielineError` for everything a caller can act on.
+ */
+export async function execute(engine: Engine, who: Principal, call: Call): Promise<Outcome> {
+  const started = engine.now();
+  let integration: Integration | undefined;
+  let outcome = 'internal';
+  try {
+    const connector = engine.catalog.connector(call.connector);
+    const action = connector.action(call.entity, call.action);
+    checkPolicy(engine.policy(connector.name), who, action);
+    const { args, page } = readArguments(action, call.params);
+    integration = resolveIntegration(
+      await readIntegrations(engine.keystore, who, connector.name),
+      connector.name,
+      call.identifier,
+    );
+    const result = await run(engine, who, { connector, action, integration, args, page, call });
+    outcome = 'ok';
+    return result;
+  } catch (error) {
+    if (isTielineError(error)) outcome = error.code;
+    throw error;
+  } finally {
+    engine.audit.write({
+      at: new Date(started).toISOString(),
+      organization: who.organization,
+      user: who.user,
+      connector: call.connector,
+      entity: call.entity,
+      action: call.action,
+      integration: integration?.identifier,
+      outcome,
+      ms: engine.now() - started,
+    });
+  }
+}
+
+type PageInput = { readonly limit: number | undefined; readonly cursor: string | undefined };
+
+/** The action's own arguments, checked and with their defaults, apart from those of paging. */
+export function readArguments(action: Action, params: Values): { args: Values; page: PageInput } {
+  const { pagination } = action;
+  checkArguments(action.tool.inputSchema, params);
+  if (!pagination) return { args: withDefaults(action.params, params), page: { limit: undefined, cursor: undefined } };
+  const { limit, cursor, ...args } = params as { limit?: number; cursor?: string } & Values;
+  return { args: withDefaults(action.params, args), page: { limit, cursor } };
+}
+
+type Run = {
+  readonly connector: Connector;
+  readonly action: Action;
+  readonly integration: Integration;
+  readonly args: Values;
+  readonly page: PageInput;
+  readonly call: Call;
+};
+
+async function run(engine: Engine, who: Principal, it: Run): Promise<Outcome> {
+  const { action, integration, call } = it;
+  await loadSandbox();
+  const plan = action.plan();
+  const place = `cursor ${who.organization} ${who.user} ${integration.id} ${action.tool.name}`;
+  const position = it.page.cursor === undefined ? undefined : openCursor(engine, place, it.page.cursor);
+  const page: PageArguments = { limit: it.page.limit, position };
+  const account = openAccount(await accountOptions(engine, who, it.connector, integration, call.signal));
+  try {
+    const { received, steps } = await runSteps(account, action, plan, it.args, page);
+    const expanded = plan.expand && (await fanOut(account, action, plan, it.args, received, call.onProgress));
+    const roots = { args: it.args, steps, expanded, response: received.answer };
+    const scope = account.scope(roots);
+    const shaped = shapeResult(plan.result, scope, received.bytes, account.scripts);
+    const data = withoutSecrets(shaped.data, account.secrets());
+    const next =
+      plan.pagination &&
+      nextPosition(plan.pagination, received.answer, scope, { ...page, count: shaped.count }, account.scripts);
+    const identity = integration.account.label;
+    const meta: Meta = {
+      integration: integration.identifier,
+      ...(typeof identity === 'string' && identity !== integration.identifier && { account: identity }),
+      ...(plan.pagination && {
+        page: next ? { cursor: engine.keystore.seal(place, next), hasMore: true } : { hasMore: false },
+      }),
+    };
+    return { ...fitResult({ data, meta }), ...(shaped.file && { file: shaped.file }) };
+  } finally {
+    account.dispose();
+  }
+}
+
+function openCursor(engine: Engine, place: string, cursor: string) {
+  try {
+    return asPosition(engine.keystore.unseal<unknown>(place, cursor));
+  } catch (cause) {
+    throw new TielineError('cursor_invalid', 'the cursor was not given by this tool for this account', {
+      hint: 'Use meta.page.cursor of the last answer as it is, with the same account, or leave it out.',
+      cause,
+    });
+  }
+}
+
+/** The stored account that a call runs as, with its credential read and refreshed lazily. */
+export async function accountOptions(
+  engine: Engine,
+  who: Principal,
+  connector: Connector,
+  integration: Integration,
+  signal?: AbortSignal,
+) {
+  const option = connector.options.get(integration.option);
+  if (!option) {
+    throw new TielineError(
+      'reauthorization_required',
+      `${connector.name} no longer has the auth option ${integration.option}`,
+      {
+        hint: `Connect the account again: tieline connect ${connector.name}`,
+      },
+    );
+  }
+  const { keystore, sender, now } = engine;
+  const parts = {
+    option,
+    app: await engine.app(connector.name),
+    settings: integration.settings,
+    facts: integration.account,
+  };
+  const { renewal } = authType(option);
+  return {
+    ...parts,
+    connector,
+    sender,
+    now,
+    signal,
+    credentials: (rejectedVersion?: number) =>
+      freshCredential({
+        keystore,
+        key: credentialKey(who, connector.name, integration.id),
+        now,
+        rejectedVersion,
+        isMissing: (it) => renewal?.isMissing(accountScope(parts, it)) ?? false,
+        renew: async (it) => {
+          const scope = accountScope(parts, it);
+          if (!renewal?.isPossible(option, scope)) throw cannotRenew(connector, integration, isDue(it, now()));
+          // Shared by all callers, so that no one caller's cancellation may end it.
+          return renewal.renew({
+            connector: connector.name,
+            option,
+            scope,
+            now: now(),
+            send: boundSend(sender, connector, scope, undefined, undefined),
+          });
+        },
+      }),
+  };
+}
+
+function cannotRenew(connector: Connector, integration: Integration, isOver: boolean): TielineError {
+  const why = isOver ? 'has run out' : 'is no longer accepted';
+  return new TielineError('token_rejected', `the access of ${connector.name} ${integration.identifier} ${why}`, {
+    hint: `Connect the account again: tieline connect ${connector.name}`,
+  });
+}
+
+/** Runs the steps in order. The last one's answer is the action's. */
+async function runSteps(account: Account, action: Action, plan: Plan, args: Values, page: PageArguments) {
+  const steps: Record<string, unknown> = {};
+  let received: Received | undefined;
+  for (const [i, step] of plan.steps.entries()) {
+    const roots = { args, steps };
+    if (step.when && !step.when.evaluate(account.scope(roots), account.scripts)) continue;
+    try {
+      if ('mime' in step) {
+        steps[step.id ?? 'mail'] = await buildMime(step.mime.evaluate(account.scope(roots), account.scripts) as object);
+        continue;
+      }
+      const isLast = i === plan.steps.length - 1;
+      received = await requestStep(account, action, plan, step, roots, isLast, page);
+      if (step.id !== undefined) steps[step.id] = received.answer;
+    } catch (error) {
+      if (!step.optional || !isTielineError(error) || error.code === 'canceled') throw error;
+    }
+  }
+  if (!received) throw new TielineError('definition_invalid', 'none of the steps of this action applies');
+  return { received, steps };
+}
+
+function requestStep(
+  account: Account,
+  action: Action,
+  plan: Plan,
+  step: Extract<StepPlan, { request: unknown }>,
+  roots: Values,
+  isLast: boolean,
+  page: PageArguments,
+): Promise<Received> {
+  return account.request({
+    plan: step.request,
+    roots,
+    // What a step before the last one does is told by its method: those of the steps that only look things up are safe.
+    effect: isLast || step.request.method !== 'GET' ? action.spec.effect : 'read',
+    errors: plan.errors,
+    retry: action.retry,
+    expected: isLast && plan.result.kind === 'file' && !plan.result.base64 ? 'file' : 'data',
+    page: isLast && plan.pagination ? pageParts(plan.pagination, page) : undefined,
+  });
+}
+
+/** One request for each item of the answer, a few at a time. Gives their bodies in the order of the items. */
+async function fanOut(
+  account: Account,
+  action: Action,
+  plan: Plan,
+  args: Values,
+  received: Received,
+  onProgress: Call['onProgress'],
+): Promise<unknown[]> {
+  const { expand } = plan;
+  if (!expand) return [];
+  const items = expand.over.evaluate(account.scope({ args, response: received.answer }), account.scripts) ?? [];
+  if (!Array.isArray(items)) throw new TielineError('upstream_invalid', 'the provider gave no list to expand');
+  const chosen = items.slice(0, expand.max);
+  const bodies: unknown[] = new Array(chosen.length).fill(GONE);
+  let next = 0;
+  let done = 0;
+  const worker = async () => {
+    while (next < chosen.length) {
+      const i = next++;
+      try {
+        const { answer } = await account.request({
+          plan: expand.request,
+          roots: { args, item: chosen[i] },
+          effect: 'read',
+          errors: plan.errors,
+          retry: action.retry,
+        });
+        bodies[i] = answer.body;
+      } catch (error) {
+        // Deleted since the list was made: it is no longer part of it.
+        if (!isTielineError(error) || error.code !== 'not_found') throw error;
+      }
+      onProgress?.(++done, chosen.length, `${action.entity}.${action.name}`);
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(expand.concurrency, chosen.length) }, worker));
+  return bodies.filter((it) => it !== GONE);
+}
+
+const GONE = Symbol('gone');
+
+/** A provider may echo what it was sent; the account's own secrets do not go on to the caller. */
+function withoutSecrets(data: unknown, secrets: readonly string[]): unknown {
+  const text = JSON.stringify(data);
+  if (text === undefined) return null;
+  const clean = scrubValues(text, secrets);
+  return clean === text ? data : JSON.parse(clean);
+}

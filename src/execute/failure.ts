@@ -1,0 +1,95 @@
+import type { ErrorPlan } from '../connector/plan.ts';
+import { type ErrorCode, TielineError } from '../errors.ts';
+import type { Scripts } from '../expression/sandbox.ts';
+import type { Scope, Template } from '../expression/template.ts';
+import type { Answer } from './answer.ts';
+
+/**
+ * The failure that an answer means, or undefined: the definition's rules first, as some providers say `ok: false`
+ * with status 200, then what the status means by itself (RFC 9110 §15).
+ */
+export function failureOf(
+  rules: readonly ErrorPlan[],
+  answer: Answer,
+  scope: Scope,
+  options: { scripts: Scripts | undefined; retryAfter: number | undefined },
+): TielineError | undefined {
+  const inScope = { ...scope, response: answer };
+  const textOf = (template: Template | undefined) => tidy(template?.evaluate(inScope, options.scripts));
+  const rule = rules.find((it) => matches(it, answer, inScope, options.scripts));
+  if (!rule && answer.status < 400) return answer.status < 300 ? undefined : redirectFailure(answer);
+  const code = rule?.code ?? codeOf(answer.status);
+  const said = textOf(rule?.message) ?? messageIn(answer.body);
+  return new TielineError(code, `the provider answered ${answer.status}${said ? `: ${said}` : ''}`, {
+    hint: textOf(rule?.hint) ?? HINTS[code],
+    retryAfter: code === 'rate_limited' || code === 'upstream_failed' ? options.retryAfter : undefined,
+  });
+}
+
+function matches(rule: ErrorPlan, answer: Answer, scope: Scope, scripts: Scripts | undefined): boolean {
+  if (rule.status !== undefined && !hasStatus(rule.status, answer.status)) return false;
+  if (!rule.value) return true;
+  const value = rule.value.evaluate(scope, scripts);
+  if (rule.in) return rule.in.includes(value);
+  if (rule.matches) return typeof value === 'string' && rule.matches.test(value.slice(0, 2_000));
+  return Boolean(value);
+}
+
+function hasStatus(wanted: NonNullable<ErrorPlan['status']>, status: number): boolean {
+  if (typeof wanted === 'number') return wanted === status;
+  if (typeof wanted === 'string') return wanted[0] === String(status)[0];
+  return wanted.includes(status);
+}
+
+function codeOf(status: number): ErrorCode {
+  if (status === 401) return 'token_rejected';
+  if (status === 403) return 'forbidden';
+  if (status === 404 || status === 410) return 'not_found';
+  if (status === 409) return 'conflict';
+  if (status === 429) return 'rate_limited';
+  return status < 500 ? 'upstream_rejected' : 'upstream_failed';
+}
+
+const HINTS: Partial<Record<ErrorCode, string>> = {
+  token_rejected: 'Connect the account again.',
+  forbidden: 'This account may not do that; another one may.',
+  missing_scope: 'Connect the account again and allow what is asked for.',
+  not_found: 'Check the ID; it may belong to another account.',
+  rate_limited: 'Wait, then try again.',
+  upstream_failed: 'Try again in a while.',
+};
+
+function redirectFailure(answer: Answer): TielineError {
+  return new TielineError(
+    'upstream_invalid',
+    `the provider answered ${answer.status}, a redirect that was not followed`,
+    {
+      hint: 'Check the base URL of the connector.',
+    },
+  );
+}
+
+/** The message of an error body in the forms that most APIs use. Web pages are not repeated. */
+function messageIn(body: unknown): string | undefined {
+  if (typeof body === 'string') return /^\s*</.test(body) ? undefined : tidy(body);
+  if (body === null || typeof body !== 'object') return undefined;
+  const { message, error, error_description: description, detail, errors } = body as Record<string, unknown>;
+  for (const said of [message, description, error, detail, Array.isArray(errors) ? errors[0] : undefined]) {
+    const found = typeof said === 'string' ? tidy(said) : messageIn(said);
+    if (found) return found;
+  }
+  return undefined;
+}
+
+const LONGEST_MESSAGE = 300;
+
+/** Provider text as one bounded line without markup or invisible characters. */
+function tidy(text: unknown): string | undefined {
+  if (typeof text !== 'string') return undefined;
+  const line = text
+    .slice(0, 4 * LONGEST_MESSAGE)
+    .replace(/<[^<>]{0,200}>/g, ' ')
+    .replace(/[\p{C}\s]+/gu, ' ')
+    .trim();
+  return line.length > LONGEST_MESSAGE ? `${line.slice(0, LONGEST_MESSAGE)}…` : line || undefined;
+}

@@ -1,0 +1,171 @@
+import type { QuickJSContext, QuickJSHandle, QuickJSRuntime } from 'quickjs-emscripten-core';
+import { type Engine, takeEngine } from './engine.ts';
+import { helperFunctions } from './functions.ts';
+import { callHelper } from './host.ts';
+import { KERNEL } from './kernel.ts';
+
+/** Of 5 MB that the WebAssembly file has; the stack of the host must not end before. */
+const STACK_BYTES = 256 * 1024;
+/** For handing values in, which is bounded by memory; only a changed built-in could make it last. */
+const SETUP_LIMIT_MS = 1_000;
+const MOST_RESULT_CHARACTERS = 25_000_000;
+const MOST_MESSAGE_CHARACTERS = 200;
+const HELPER_NAMES = JSON.stringify(Object.keys(helperFunctions));
+
+/** The code failed by itself; its context goes on. */
+export class ScriptFailure extends Error {}
+
+/** The time was up; the context is lost, the engine is whole. */
+export class Interrupted extends Error {}
+
+/** Out of memory, or a trap; the engine is lost. `shared` when other contexts lived in the same memory. */
+export class Exhausted extends Error {
+  readonly shared: boolean;
+
+  constructor(shared: boolean) {
+    super('out of memory');
+    this.shared = shared;
+  }
+}
+
+type KernelCall = 'define' | 'compile' | 'set' | 'run';
+
+/** One JavaScript world, with the expressions compiled in it and the roots it was given. */
+export class Session {
+  readonly #engine: Engine;
+  readonly #runtime: QuickJSRuntime;
+  readonly #context: QuickJSContext;
+  readonly #kernel: QuickJSHandle;
+  readonly #compiled = new Map<string, string>();
+  readonly #roots = new Map<string, unknown>();
+  #deadline = Number.POSITIVE_INFINITY;
+  #alive = true;
+
+  constructor(functions: Readonly<Record<string, string>>) {
+    this.#engine = takeEngine();
+    this.#engine.contexts += 1;
+    try {
+      this.#runtime = this.#engine.quickjs.newRuntime({
+        maxStackSizeBytes: STACK_BYTES,
+        interruptHandler: () => performance.now() > this.#deadline,
+      });
+      this.#context = this.#runtime.newContext();
+      this.#kernel = startKernel(this.#context);
+    } catch {
+      throw this.#lose();
+    }
+    for (const [name, source] of Object.entries(functions)) {
+      this.#call('define', [name, source], SETUP_LIMIT_MS, `function ${name}: `);
+    }
+  }
+
+  /** False after it was ended or its engine was lost; then a new one takes its place. */
+  get alive(): boolean {
+    return this.#alive && !this.#engine.retired;
+  }
+
+  /** Compiles once per text; `names` are the roots it may use. Gives the number to run it by. */
+  compile(expression: string, names: readonly string[]): string {
+    const known = this.#compiled.get(expression);
+    if (known !== undefined) return known;
+    const source = JSON.stringify(`(({${names.join()}})=>(\n${expression}\n))`);
+    const index = this.#call('compile', [source], SETUP_LIMIT_MS);
+    this.#compiled.set(expression, index);
+    return index;
+  }
+
+  /** Hands a value in as JSON, frozen, unless it is the one handed in last. */
+  setRoot(name: string, value: unknown): void {
+    if (this.#roots.has(name) && Object.is(this.#roots.get(name), value)) return;
+    this.#call('set', [name, toJson(name, value)], SETUP_LIMIT_MS, `${name}: `);
+    this.#roots.set(name, value);
+  }
+
+  /** Runs what `compile` gave; its value comes as JSON, '' for undefined. */
+  run(index: string, timeLimitMs: number): string {
+    return this.#call('run', [index], timeLimitMs);
+  }
+
+  /** Frees its memory, unless that is lost with the engine. */
+  end(): void {
+    if (!this.#alive) return;
+    this.#alive = false;
+    this.#engine.contexts -= 1;
+    if (this.#engine.retired) return;
+    try {
+      this.#kernel.dispose();
+      this.#context.dispose();
+      this.#runtime.dispose();
+    } catch {
+      this.#engine.retired = true;
+    }
+  }
+
+  #call(name: KernelCall, args: readonly string[], timeLimitMs: number, label = ''): string {
+    this.#deadline = performance.now() + timeLimitMs;
+    let answer: string | undefined;
+    try {
+      answer = this.#callKernel(name, args);
+    } catch {
+      throw this.#lose(); // the library throws only for a trap
+    }
+    if (answer?.startsWith('=')) return answer.slice(1);
+    if (answer?.startsWith('!')) throw new ScriptFailure(label + answer.slice(1));
+    if (answer === undefined && performance.now() > this.#deadline) {
+      this.end();
+      throw new Interrupted();
+    }
+    throw this.#lose();
+  }
+
+  /** The answer of the kernel; undefined when not even the kernel could answer. */
+  #callKernel(name: KernelCall, args: readonly string[]): string | undefined {
+    const context = this.#context;
+    // the text itself, and the string made of it, which may need two bytes a character
+    const bytes = args.reduce((sum, text) => sum + Buffer.byteLength(text), 0);
+    if (!this.#engine.hasRoom(3 * bytes + 1_024)) return undefined;
+    const handles = [name, ...args].map((text) => context.newString(text));
+    try {
+      const result = context.callFunction(this.#kernel, context.undefined, handles);
+      if (result.error !== undefined) {
+        result.error.dispose();
+        return undefined;
+      }
+      return result.value.consume((value) => context.getString(value));
+    } finally {
+      for (const handle of handles) handle.dispose();
+    }
+  }
+
+  #lose(): Exhausted {
+    const shared = this.#engine.contexts > 1;
+    this.#engine.retired = true;
+    this.end();
+    return new Exhausted(shared);
+  }
+}
+
+function startKernel(context: QuickJSContext): QuickJSHandle {
+  const host = context.newFunction('host', (name, args) =>
+    context.newString(callHelper(context.getString(name), context.getString(args))),
+  );
+  const settings = [
+    context.newString(HELPER_NAMES),
+    ...[MOST_RESULT_CHARACTERS, MOST_MESSAGE_CHARACTERS].map(context.newNumber, context),
+  ];
+  try {
+    return context
+      .unwrapResult(context.evalCode(`(${KERNEL})`, 'kernel.js', { type: 'global' }))
+      .consume((start) => context.unwrapResult(context.callFunction(start, context.undefined, [host, ...settings])));
+  } finally {
+    for (const handle of [host, ...settings]) handle.dispose();
+  }
+}
+
+function toJson(name: string, value: unknown): string {
+  try {
+    return JSON.stringify(value) ?? '';
+  } catch {
+    throw new ScriptFailure(`${name} cannot be written as JSON`);
+  }
+}

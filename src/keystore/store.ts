@@ -1,0 +1,42 @@
+declare const brand: unique symbol;
+/** A storage key. Only `storeKey` makes one, so no caller can join parts by hand. */
+export type StoreKey = string & { readonly [brand]: 'StoreKey' };
+
+export type StoreKind = 'integrations' | 'credential' | 'app' | 'keystore' | 'authorization' | 'lease';
+
+/**
+ * Encodes each part, so that ('u', '1:x') and ('u:1', 'x') stay two keys whatever the parts contain.
+ * Keys are ASCII and as long as their parts ask for: SQLite does not enforce the length of VARCHAR(255).
+ */
+export function storeKey(kind: StoreKind, ...parts: readonly string[]): StoreKey {
+  return [kind, ...parts.map(encodePart)].join('.') as StoreKey;
+}
+
+/** JSON's escapes keep lone surrogates apart, all of which plain UTF-8 would turn into U+FFFD. */
+function encodePart(part: string): string {
+  return Buffer.from(JSON.stringify(part).slice(1, -1), 'utf8').toString('base64url');
+}
+
+/**
+ * Text by key. An expired entry counts as absent everywhere.
+ *
+ * A failure of the backend is a TielineError `store_unavailable` and a row that is no entry is `keystore_tampered`;
+ * neither ever reads as "absent".
+ */
+export interface Store {
+  /** What holds the data, for diagnosis: `memory`, `node:sqlite`, `@keyv/sqlite`. */
+  readonly driver: string;
+  get(key: StoreKey): Promise<string | undefined>;
+  /** The values in the order of `keys`, undefined for the absent ones. */
+  getMany(keys: readonly StoreKey[]): Promise<(string | undefined)[]>;
+  /** Writes unconditionally. `ttlMs` is milliseconds from now; without it the entry stays. */
+  set(key: StoreKey, value: string, ttlMs?: number): Promise<void>;
+  /** True for exactly one of any number of concurrent callers, and only if there was something to delete. */
+  delete(key: StoreKey): Promise<boolean>;
+  /**
+   * Compare-and-set: writes `next`, without expiry, only while the stored value is exactly `expected`
+   * (undefined: absent). Atomic across processes; false means somebody else was faster.
+   */
+  replace(key: StoreKey, expected: string | undefined, next: string): Promise<boolean>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,66 @@
+import { randomUUID } from 'node:crypto';
+import { isTielineError, TielineError } from '../errors.ts';
+import type { FileContent, Outcome } from '../execute/result.ts';
+import { scrub } from '../secret.ts';
+
+type Content =
+  | { type: 'text'; text: string }
+  | { type: 'image'; data: string; mimeType: string }
+  | { type: 'resource'; resource: { uri: string; mimeType: string } & ({ text: string } | { blob: string }) };
+
+/** What a tool call answers, in MCP's words. */
+export type ToolAnswer = {
+  content: Content[];
+  structuredContent: { [key: string]: unknown };
+  isError?: true;
+};
+
+const LARGEST_FILE = 4 * 1024 * 1024;
+
+/** The result twice over, as some clients pass on only the structured form and others only the text. */
+export function resultAnswer({ data, meta, file }: Outcome): ToolAnswer {
+  const structuredContent = { data, meta };
+  const content: Content[] = [{ type: 'text', text: JSON.stringify(structuredContent) }];
+  if (file) content.push(fileContent(file));
+  return { content, structuredContent };
+}
+
+function fileContent({ name, mimeType, bytes }: FileContent): Content {
+  if (bytes.length > LARGEST_FILE) {
+    throw new TielineError(
+      'result_too_large',
+      `${name} has ${bytes.length} bytes, and at most ${LARGEST_FILE} can be given`,
+    );
+  }
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  if (mimeType.startsWith('image/')) return { type: 'image', data: buffer.toString('base64'), mimeType };
+  const uri = `tieline://file/${encodeURIComponent(name)}`;
+  const isText = mimeType.startsWith('text/') || /[/+]json$/.test(mimeType);
+  const body = isText ? { text: buffer.toString('utf8') } : { blob: buffer.toString('base64') };
+  return { type: 'resource', resource: { uri, mimeType, ...body } };
+}
+
+/**
+ * What the model reads when a call fails: what happened, and the one next step. Anything that is not a
+ * `TielineError` is a bug: it goes to `report` under a reference, and only the reference is shown.
+ */
+export function errorAnswer(error: unknown, report: (reference: string, error: unknown) => void): ToolAnswer {
+  const known = isTielineError(error) ? error : internal(error, report);
+  const { code, retryAfter } = known;
+  const message = scrub(known.message);
+  const hint = known.hint === undefined ? undefined : scrub(known.hint);
+  const wait = retryAfter === undefined ? undefined : `Retry after ${retryAfter} s.`;
+  return {
+    isError: true,
+    content: [{ type: 'text', text: [`${code}: ${message}`, hint, wait].filter((it) => it !== undefined).join('\n') }],
+    structuredContent: {
+      error: { code, message, ...(hint !== undefined && { hint }), ...(retryAfter !== undefined && { retryAfter }) },
+    },
+  };
+}
+
+function internal(error: unknown, report: (reference: string, error: unknown) => void): TielineError {
+  const reference = randomUUID().slice(0, 8);
+  report(reference, error);
+  return new TielineError('internal', `Tieline failed (reference ${reference})`, { hint: 'See its log.' });
+}

@@ -1,0 +1,213 @@
+import { promisify } from 'node:util';
+import { brotliDecompress, gunzip, inflate, inflateRaw, type ZlibOptions } from 'node:zlib';
+import type { Dispatcher, FormData } from 'undici';
+import { TielineError } from '../errors.ts';
+
+export type HttpRequest = {
+  method: string;
+  url: URL;
+  headers: Readonly<Record<string, string>>;
+  body?: string | Uint8Array | FormData;
+};
+
+/** Header names are in lower case, repeated headers joined by `, `. The bytes are decompressed. */
+export type HttpResponse = {
+  status: number;
+  headers: Readonly<Record<string, string>>;
+  bytes: Uint8Array;
+  url: URL;
+};
+
+export type Timeouts = {
+  /** Name resolution, TCP and TLS. */
+  connectMs: number;
+  /** From the first byte sent to the last header received. */
+  headersMs: number;
+  /** Between two pieces of the body. */
+  bodyMs: number;
+  totalMs: number;
+};
+
+export type Limits = {
+  timeouts: Timeouts;
+  /** When the total time is up, on the clock of `performance.now()`. */
+  deadline: number;
+  maxBytes: number;
+  signal?: AbortSignal | undefined;
+  /** Called right before the first byte is written. */
+  onSending(): void;
+};
+
+type Phase = 'connect' | 'headers' | 'body' | 'total';
+
+/** One request, one answer: capped, timed, decompressed. Redirects come back as they are. */
+export async function exchange(agent: Dispatcher, request: HttpRequest, limits: Limits): Promise<HttpResponse> {
+  const response = await receive(agent, request, limits);
+  const bytes = await decode(response, limits.maxBytes);
+  return { ...response, bytes };
+}
+
+function receive(agent: Dispatcher, request: HttpRequest, limits: Limits): Promise<HttpResponse> {
+  const { url, method, headers, body = null } = request;
+  const { timeouts, signal, maxBytes } = limits;
+  return new Promise((resolve, reject) => {
+    let controller: Dispatcher.DispatchController | undefined;
+    let over = false;
+    let timer: NodeJS.Timeout | undefined;
+    const total = setTimeout(() => fail(timedOut(url, 'total', timeouts)), limits.deadline - performance.now());
+    const answer = { status: 0, headers: {}, url };
+    const chunks: Buffer[] = [];
+    let size = 0;
+
+    const start = (phase: Phase, ms: number): void => {
+      clearTimeout(timer);
+      timer = setTimeout(() => fail(timedOut(url, phase, timeouts)), ms);
+    };
+    const end = (): void => {
+      over = true;
+      clearTimeout(timer);
+      clearTimeout(total);
+      signal?.removeEventListener('abort', cancel);
+    };
+    const fail = (error: Error): void => {
+      if (over) return;
+      end();
+      reject(failure(error, url));
+      controller?.abort(error);
+    };
+    const cancel = (): void => fail(new TielineError('canceled', 'the call was canceled', { cause: signal?.reason }));
+    const take = (bytes: number): boolean => {
+      size += bytes;
+      if (size > maxBytes) fail(tooLarge(url, maxBytes));
+      return size <= maxBytes;
+    };
+
+    const handler: Dispatcher.DispatchHandler = {
+      onRequestStart(started) {
+        // The time was up, or the call canceled, while the connection was still being made.
+        if (over) return started.abort(new Error('the request is over'));
+        controller = started;
+        limits.onSending();
+        start('headers', timeouts.headersMs);
+      },
+      onResponseStart(_, status, received) {
+        if (over || status < 200) return;
+        answer.status = status;
+        answer.headers = joined(received);
+        if (method !== 'HEAD' && Number(received['content-length']) > maxBytes) return fail(tooLarge(url, maxBytes));
+        start('body', timeouts.bodyMs);
+      },
+      onResponseData(_, chunk) {
+        if (over || !take(chunk.length)) return;
+        chunks.push(chunk);
+        timer?.refresh();
+      },
+      onResponseEnd() {
+        if (over) return;
+        end();
+        resolve({ ...answer, bytes: Buffer.concat(chunks, size) });
+      },
+      onResponseError(_, error) {
+        fail(error);
+      },
+    };
+
+    if (signal?.aborted) return cancel();
+    signal?.addEventListener('abort', cancel, { once: true });
+    start('connect', timeouts.connectMs);
+    const sent = { 'accept-encoding': 'gzip, deflate, br', ...headers };
+    const path = url.pathname + url.search;
+    try {
+      // undici's own timers are off: these here tell the phases apart and bound the whole.
+      agent.dispatch(
+        { origin: url.origin, path, method, headers: sent, body, headersTimeout: 0, bodyTimeout: 0 },
+        handler,
+      );
+    } catch (error) {
+      fail(error instanceof Error ? error : new Error(String(error)));
+    }
+  });
+}
+
+function joined(headers: Readonly<Record<string, string | string[] | undefined>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, [value].flat().join(', ')]));
+}
+
+type Decoder = (bytes: Uint8Array, options: ZlibOptions) => Promise<Buffer>;
+
+const inflateZlib = promisify<Uint8Array, ZlibOptions, Buffer>(inflate);
+const inflateBare = promisify<Uint8Array, ZlibOptions, Buffer>(inflateRaw);
+const unzip = promisify<Uint8Array, ZlibOptions, Buffer>(gunzip);
+
+const DECODERS: ReadonlyMap<string, Decoder> = new Map<string, Decoder>([
+  ['gzip', unzip],
+  ['x-gzip', unzip],
+  // RFC 9110 8.4.1.2: some senders leave the zlib wrapper out. Its first byte names the method, 8.
+  ['deflate', (bytes, options) => (((bytes[0] ?? 0) & 15) === 8 ? inflateZlib : inflateBare)(bytes, options)],
+  ['br', promisify<Uint8Array, ZlibOptions, Buffer>(brotliDecompress)],
+]);
+const MOST_CODINGS = 3;
+
+async function decode({ headers, bytes, url }: HttpResponse, maxBytes: number): Promise<Uint8Array> {
+  const named = (headers['content-encoding'] ?? '').toLowerCase().split(',');
+  const codings = named.map((it) => it.trim()).filter((it) => it !== '' && it !== 'identity');
+  if (codings.length === 0 || bytes.length === 0) return bytes;
+  if (codings.length > MOST_CODINGS) throw new TielineError('upstream_invalid', `${url.host} compressed too often`);
+  let plain = bytes;
+  for (const coding of codings.reverse()) {
+    const decoder = DECODERS.get(coding);
+    if (!decoder) throw new TielineError('upstream_invalid', `${url.host} used an unknown content coding`);
+    try {
+      plain = await decoder(plain, { maxOutputLength: maxBytes });
+    } catch (error) {
+      if (codeOf(error) === 'ERR_BUFFER_TOO_LARGE') throw tooLarge(url, maxBytes, error);
+      throw new TielineError('upstream_invalid', `the answer of ${url.host} is damaged`, { cause: error });
+    }
+  }
+  return plain;
+}
+
+function tooLarge({ host }: URL, maxBytes: number, cause?: unknown): TielineError {
+  const hint = 'Ask for less: fewer items, a shorter period or fewer fields.';
+  return new TielineError('response_too_large', `${host} answered with more than ${maxBytes} bytes`, { hint, cause });
+}
+
+const LATE = {
+  connect: 'could not be connected to',
+  headers: 'did not begin to answer',
+  body: 'stopped in the middle of its answer',
+  total: 'did not finish its answer',
+} as const;
+
+function timedOut({ host }: URL, phase: Phase, timeouts: Timeouts, cause?: unknown): TielineError {
+  const seconds = timeouts[`${phase}Ms`] / 1_000;
+  return new TielineError('upstream_timeout', `${host} ${LATE[phase]} within ${seconds} s (${phase} timeout)`, {
+    cause,
+  });
+}
+
+/** What went wrong on the way, in words that name the host and nothing else of the request. */
+function failure(error: Error, { host }: URL): TielineError {
+  if (error instanceof TielineError) return error;
+  const code = codeOf(error);
+  const give = (kind: TielineError['code'], text: string): TielineError =>
+    new TielineError(kind, `${host} ${text}`, { cause: error });
+  if (code === 'UND_ERR_CONNECT_TIMEOUT' || code === 'ETIMEDOUT') {
+    return give('upstream_timeout', `${LATE.connect} in time (connect timeout)`);
+  }
+  if (/^UND_ERR_(?:INVALID_ARG|NOT_SUPPORTED|REQ_CONTENT_LENGTH_MISMATCH)$/.test(code)) {
+    return new TielineError('arguments_invalid', 'the request cannot be put into HTTP', { cause: error });
+  }
+  if (code === 'UND_ERR_HEADERS_OVERFLOW') return give('response_too_large', 'answered with too many headers');
+  if (error.name === 'HTTPParserError') return give('upstream_invalid', 'did not answer in HTTP');
+  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return give('upstream_unreachable', 'has no known address');
+  if (code === 'ECONNREFUSED') return give('upstream_unreachable', 'refused the connection');
+  if (/^(?:ERR_TLS|ERR_SSL|EPROTO|CERT|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO)/.test(code)) {
+    return give('upstream_unreachable', `could not be trusted or did not speak TLS (${code})`);
+  }
+  return give('upstream_unreachable', 'broke the connection');
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
+}

@@ -1,0 +1,20 @@
+import { FormData } from 'undici';
+
+/** One part of a form: a text, or a file. */
+export type Part =
+  | { readonly name: string; readonly value: string }
+  | {
+      readonly name: string;
+      readonly file: { readonly name: string; readonly mimeType: string; readonly bytes: Uint8Array };
+    };
+
+/** The parts as a body that is sent as multipart/form-data (RFC 7578). */
+export function formData(parts: readonly Part[]): FormData {
+  const form = new FormData();
+  for (const part of parts) {
+    if ('value' in part) form.append(part.name, part.value);
+    else
+      form.append(part.name, new Blob([new Uint8Array(part.file.bytes)], { type: part.file.mimeType }), part.file.name);
+  }
+  return form;
+}

@@ -1,0 +1,147 @@
+import { promises as dns, type LookupAddress } from 'node:dns';
+import { isIP, isIPv6, type LookupFunction } from 'node:net';
+import ipaddr from 'ipaddr.js';
+import { Agent, buildConnector, Pool } from 'undici';
+import { TielineError } from '../errors.ts';
+
+export type NetworkPolicy = {
+  /**
+   * What the operator opens beyond the public internet: addresses (`127.0.0.1`, `[::1]:4000`), host names (`desk.corp`,
+   * `desk.corp:8443`) and ranges (`10.1.0.0/16`). A name opens whatever it resolves to. Without a port: every port.
+   */
+  allowPrivate: readonly string[];
+};
+
+/** Every address of a host name; rejects as `dns.lookup` does. */
+export type Resolve = (hostname: string) => Promise<readonly LookupAddress[]>;
+
+export type GuardOptions = {
+  /** Name resolution, TCP and TLS together. Default 5,000. */
+  connectTimeoutMs?: number;
+  /** PEM certificates to trust instead of the usual authorities. */
+  ca?: string;
+  /** Default: the system's resolver. */
+  resolve?: Resolve;
+};
+
+const GLOBAL_UNICAST = ipaddr.IPv6.parseCIDR('2000::/3');
+const HINT = 'Ask the operator to add this host to the private hosts that may be reached.';
+
+/**
+ * Public unicast only: an allow rule, so a range invented tomorrow is refused by default. An IPv6 form that carries an
+ * IPv4 address (NAT64, 6to4, Teredo, ::a.b.c.d) is refused whatever it carries; only ::ffff:a.b.c.d is read as a.b.c.d.
+ */
+export function isPublicAddress(address: string): boolean {
+  if (isIP(address) === 0) return false;
+  const parsed = parse(address);
+  if (parsed.kind() === 'ipv6' && !parsed.match(GLOBAL_UNICAST)) return false;
+  return parsed.range() === 'unicast';
+}
+
+/** Whether the operator's list covers this host name or address at this port. */
+export type Exemption = (host: string, port: number) => boolean;
+
+/** @throws TielineError `config_invalid` for an entry that is neither a host, an address nor a range. */
+export function exemption(policy: NetworkPolicy): Exemption {
+  const entries = policy.allowPrivate.map(readEntry);
+  return (host, port) => entries.some((it) => (it.port === undefined || it.port === port) && it.covers(host));
+}
+
+/** An agent that connects to public addresses and the operator's exemptions, and only to an address it has checked. */
+export function guardedAgent(policy: NetworkPolicy, options: GuardOptions = {}): Agent {
+  const exempt = exemption(policy);
+  return new Agent({
+    pipelining: 1,
+    factory: (origin, rest) => new Pool(origin, { ...rest, connect: connectorTo(new URL(origin), exempt, options) }),
+  });
+}
+
+export function portOf(url: URL): number {
+  if (url.port !== '') return Number(url.port);
+  return url.protocol === 'https:' ? 443 : 80;
+}
+
+/** The host of a URL as the socket sees it: `[::1]` is `::1`. */
+export function hostnameOf(url: URL): string {
+  return url.hostname.replace(/^\[|\]$/g, '');
+}
+
+function connectorTo(origin: URL, exempt: Exemption, options: GuardOptions): buildConnector.connector {
+  const { connectTimeoutMs = 5_000, ca, resolve = resolveAll } = options;
+  const host = hostnameOf(origin);
+  const port = portOf(origin);
+  const permitted = (address: string): boolean =>
+    exempt(host, port) || exempt(address, port) || (isPublicAddress(address) && isWebPort(port));
+
+  const checked = async (hostname: string): Promise<LookupAddress[]> => {
+    const found = await resolve(hostname);
+    // One bad answer refuses the name: picking the good one would let an attacker retry.
+    if (!found.every((it) => permitted(it.address))) throw forbidden(host);
+    return [...found];
+  };
+  const lookup: LookupFunction = (hostname, { all }, done) => {
+    checked(hostname).then(
+      (found) => {
+        const [first] = found;
+        if (first === undefined) return done(Object.assign(new Error('no address'), { code: 'ENOTFOUND' }), []);
+        if (all) return done(null, found);
+        done(null, first.address, first.family);
+      },
+      (error) => done(error, []),
+    );
+  };
+
+  const connect = buildConnector({ timeout: connectTimeoutMs, lookup, ...(ca === undefined ? {} : { ca }) });
+  return (target, done) => {
+    // A literal address never reaches `lookup`, so it is checked here.
+    if (isIP(host) !== 0 && !permitted(host)) return done(forbidden(host), null);
+    connect(target, done);
+  };
+}
+
+/** Below 1024 live SSH, SMTP and the like, which can be talked into acting on an HTTP request. */
+function isWebPort(port: number): boolean {
+  return port === 80 || port === 443 || port >= 1024;
+}
+
+function resolveAll(hostname: string): Promise<LookupAddress[]> {
+  return dns.lookup(hostname, { all: true });
+}
+
+function forbidden(host: string): TielineError {
+  return new TielineError('target_forbidden', `${host} is not a public address`, { hint: HINT });
+}
+
+type Entry = { port?: number; covers(host: string): boolean };
+
+function readEntry(text: string): Entry {
+  if (ipaddr.IPv4.isValidCIDRFourPartDecimal(text) || ipaddr.IPv6.isValidCIDR(text)) {
+    return { covers: within(ipaddr.parseCIDR(text)) };
+  }
+  const entry = isIPv6(text) ? `[${text}]` : text;
+  if (!/^(?:\[[^\]]+\]|[^\s:/?#@\\[\]]+)(?::\d+)?$/.test(entry) || !URL.canParse(`http://${entry}`)) {
+    throw new TielineError('config_invalid', `"${text}" is not a host, host:port, address or address range`);
+  }
+  const host = hostnameOf(new URL(`http://${entry}`));
+  const port = /:(\d+)$/.exec(entry)?.[1];
+  return { covers: isIP(host) === 0 ? (it) => it === host : isAddress(host), ...(port && { port: Number(port) }) };
+}
+
+/** ipaddr.js takes `::8.8.8.8` for `::ffff:8.8.8.8`, so IPv6 is brought into URL form, without dots, first. */
+function parse(address: string): ReturnType<typeof ipaddr.process> {
+  const [unscoped = ''] = address.split('%');
+  return ipaddr.process(isIPv6(address) ? hostnameOf(new URL(`http://[${unscoped}]`)) : address);
+}
+
+function isAddress(text: string): (host: string) => boolean {
+  const address = parse(text);
+  return within([address, address.kind() === 'ipv4' ? 32 : 128]);
+}
+
+function within(range: ReturnType<typeof ipaddr.parseCIDR>): (host: string) => boolean {
+  return (host) => {
+    if (isIP(host) === 0) return false;
+    const address = parse(host);
+    return address.kind() === range[0].kind() && address.match(range);
+  };
+}

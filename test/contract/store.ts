@@ -1,0 +1,178 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { isTielineError } from '../../src/errors.ts';
+import { type Store, type StoreKey, storeKey } from '../../src/keystore/store.ts';
+
+/** A new, empty place to store things. Each `open` gives a handle of its own on it. */
+export type Place = { open(): Promise<Store>; readonly persistent: boolean };
+
+const ODD_PARTS = [
+  '',
+  ' ',
+  ':',
+  '_',
+  '%',
+  '.',
+  '\0',
+  'é🔑',
+  '\ud800',
+  "'; DROP TABLE keyv; --",
+  '__proto__',
+  'x'.repeat(300),
+];
+
+/** What every Store promises, whatever is behind it. */
+export function storeContract(name: string, makePlace: () => Promise<Place>): void {
+  describe(`the store contract: ${name}`, () => {
+    let place: Place;
+    let one: Store;
+    let two: Store;
+    const key = storeKey('app', 'a');
+
+    beforeEach(async () => {
+      place = await makePlace();
+      one = await place.open();
+      two = await place.open();
+    });
+    afterEach(async () => {
+      await Promise.all([one.close(), two.close()]);
+    });
+
+    it('gives back what was set, on every handle, until it is deleted', async () => {
+      expect(await one.get(key)).toBeUndefined();
+      await one.set(key, 'first');
+      await one.set(key, 'second');
+      expect(await two.get(key)).toBe('second');
+      expect(await two.delete(key)).toBe(true);
+      expect(await one.get(key)).toBeUndefined();
+      expect(await one.delete(key)).toBe(false);
+    });
+
+    it.each(['', ':base64:AAAA', ':', '\0', '"{}\n', 'é🔑', '\ud800', 'null', 'x'.repeat(100_000)])(
+      'keeps the value %j as it is',
+      async (value) => {
+        await one.set(key, value);
+        expect(await two.get(key)).toBe(value);
+        expect(await two.replace(key, value, 'next')).toBe(true);
+        expect(await one.replace(key, 'next', value)).toBe(true);
+        expect(await two.getMany([key])).toEqual([value]);
+      },
+    );
+
+    it('keeps odd keys apart', async () => {
+      const keys = ODD_PARTS.map((part) => storeKey('app', part));
+      for (const [index, odd] of keys.entries()) await one.set(odd, String(index));
+      expect(await two.getMany(keys)).toEqual(ODD_PARTS.map((_, index) => String(index)));
+      for (const [index, odd] of keys.entries()) {
+        expect(await one.get(odd)).toBe(String(index));
+        expect(await one.delete(odd)).toBe(true);
+        expect(await two.getMany(keys)).toEqual(ODD_PARTS.map((_, at) => (at > index ? String(at) : undefined)));
+      }
+    });
+
+    it('answers many keys in the order asked, repeated and absent ones included', async () => {
+      const [a, b, c, absent] = ['a', 'b', 'c', 'absent'].map((part) => storeKey('app', part)) as StoreKey[] &
+        [StoreKey, StoreKey, StoreKey, StoreKey];
+      await Promise.all([one.set(c, 'C'), one.set(a, 'A'), one.set(b, 'B')]);
+      expect(await two.getMany([c, absent, a, c, b])).toEqual(['C', undefined, 'A', 'C', 'B']);
+      expect(await two.getMany([])).toEqual([]);
+      const many = Array.from({ length: 1_200 }, (_, index) => storeKey('app', String(index)));
+      await one.set(many[1_000]!, 'thousand');
+      expect((await two.getMany(many)).indexOf('thousand')).toBe(1_000);
+    });
+
+    it('forgets an entry when its time is over', async () => {
+      const lasting = storeKey('app', 'lasting');
+      await one.set(key, 'short', 20);
+      await one.set(lasting, 'long', 60_000);
+      await sleep(40);
+      expect(await two.getMany([key, lasting])).toEqual([undefined, 'long']);
+      expect(await two.get(key)).toBeUndefined();
+      expect(await one.delete(key)).toBe(false);
+    });
+
+    it('takes an expired entry for an absent one when comparing', async () => {
+      await one.set(key, 'old', 0);
+      expect(await two.replace(key, 'old', 'new')).toBe(false);
+      expect(await two.replace(key, undefined, 'new')).toBe(true);
+      expect(await one.get(key)).toBe('new');
+    });
+
+    // Keyv's own get deletes an expired entry by its key, and with it what was written there meanwhile.
+    it('does not lose what is written over an expired entry while others read it', async () => {
+      for (let round = 0; round < 10; round++) {
+        await one.set(key, 'old', 0);
+        await Promise.all([two.replace(key, undefined, 'new'), one.get(key), two.get(key), one.getMany([key])]);
+        expect(await one.get(key), `round ${round}`).toBe('new');
+      }
+    });
+
+    it('an entry set again without expiry stays', async () => {
+      await one.set(key, 'short', 30);
+      await one.set(key, 'stays');
+      await sleep(50);
+      expect(await two.get(key)).toBe('stays');
+    });
+
+    it('replaces only what is expected', async () => {
+      expect(await one.replace(key, 'something', 'next')).toBe(false);
+      expect(await one.get(key)).toBeUndefined();
+      expect(await one.replace(key, undefined, '1')).toBe(true);
+      expect(await two.replace(key, undefined, '2')).toBe(false);
+      expect(await two.replace(key, '1', '2')).toBe(true);
+      expect(await one.replace(key, '1', '3')).toBe(false);
+      expect(await one.get(key)).toBe('2');
+    });
+
+    it('lets exactly one of 20 contenders replace an absent value, then a present one', async () => {
+      for (const expected of [undefined, 'present']) {
+        if (expected !== undefined) await one.set(key, expected);
+        const outcomes = await Promise.all(
+          Array.from({ length: 20 }, (_, who) => (who % 2 ? one : two).replace(key, expected, `winner ${who}`)),
+        );
+        expect(outcomes.filter(Boolean)).toHaveLength(1);
+        expect(await one.get(key)).toBe(`winner ${outcomes.indexOf(true)}`);
+      }
+    });
+
+    it('loses no increment of 40 made by compare-and-set over two handles', async () => {
+      const increment = async (store: Store): Promise<void> => {
+        for (;;) {
+          const before = await store.get(key);
+          if (await store.replace(key, before, String(Number(before ?? 0) + 1))) return;
+        }
+      };
+      await Promise.all(Array.from({ length: 40 }, (_, who) => increment(who % 2 ? one : two)));
+      expect(await one.get(key)).toBe('40');
+    });
+
+    it('lets exactly one of 20 contenders delete', async () => {
+      await one.set(key, 'single use');
+      const outcomes = await Promise.all(Array.from({ length: 20 }, (_, who) => (who % 2 ? one : two).delete(key)));
+      expect(outcomes.filter(Boolean)).toHaveLength(1);
+    });
+
+    it('closes twice without complaint', async () => {
+      await one.close();
+      await one.close();
+    });
+
+    it('keeps everything over closing and opening, where it promises to; then refuses a closed handle', async () => {
+      await one.set(key, 'kept');
+      await Promise.all([one.close(), two.close()]);
+      if (place.persistent) {
+        await expect(one.get(key)).rejects.toSatisfy(isUnavailable);
+        await expect(one.getMany([key])).rejects.toSatisfy(isUnavailable);
+        await expect(one.set(key, 'late')).rejects.toSatisfy(isUnavailable);
+        await expect(one.replace(key, 'kept', 'late')).rejects.toSatisfy(isUnavailable);
+        await expect(one.delete(key)).rejects.toSatisfy(isUnavailable);
+      }
+      one = await place.open();
+      expect(await one.get(key)).toBe('kept');
+    });
+  });
+}
+
+function isUnavailable(error: unknown): boolean {
+  return isTielineError(error) && error.code === 'store_unavailable';
+}
