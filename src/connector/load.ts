@@ -22,7 +22,7 @@ export function readDefinition(text: string, file: string): { loaded: Loaded } |
   }
   const parsed = definition.safeParse(source.value);
   if (parsed.success) return { loaded: { definition: parsed.data, source, file } };
-  const problems = explain(parsed.error, keysAt).map((it) => at(file, source.at(it.path, it.part), 'format', it.message));
+  const problems = explain(parsed.error, source.value, (path) => keysAt(path, source.value)).map((it) => at(file, source.at(it.path, it.part), 'format', it.message));
   return { problems };
 }
 

@@ -22,33 +22,66 @@ export function definitionError(problems: readonly Problem[]): TielineError {
   });
 }
 
-type Found = { readonly path: readonly PropertyKey[]; readonly part: 'key' | 'value'; readonly message: string };
+/** The same before its place in the text is looked up. */
+export type Found = {
+  readonly path: readonly PropertyKey[];
+  readonly part: 'key' | 'value';
+  readonly message: string;
+};
 
-/** zod's findings in the words of somebody who writes YAML. `keysAt` lists the keys allowed at a path. */
-export function explain(error: z.ZodError, keysAt: (path: readonly PropertyKey[]) => readonly string[]): Found[] {
+/** zod's findings about `value` in the words of somebody who writes YAML. `keysAt` lists the keys allowed at a path. */
+export function explain(
+  error: z.ZodError,
+  value: unknown,
+  keysAt: (path: readonly PropertyKey[]) => readonly string[],
+): Found[] {
   const found: Found[] = [];
   const visit = (issue: z.core.$ZodIssue, base: readonly PropertyKey[]): void => {
     const path = [...base, ...issue.path];
-    const name = path.length === 0 ? 'the file' : `\`${path.join('.')}\``;
+    const meant = issue.code === 'invalid_union' ? issue.errors.find((branch) => !branch.some(isOtherKind)) : undefined;
     if (issue.code === 'unrecognized_keys') {
       for (const key of issue.keys) {
-        const near = nearest(key, keysAt(path));
-        const known = near ? `; did you mean \`${near}\`?` : '';
-        found.push({ path: [...path, key], part: 'key', message: `unknown key \`${key}\`${known}` });
+        found.push({ path: [...path, key], part: 'key', message: `unknown key \`${key}\`${didYouMean(key, keysAt(path))}` });
       }
-    } else if (issue.code === 'invalid_union' && issue.errors.length > 0) {
-      // The branch that got furthest is the one the author meant.
-      const depth = (issues: readonly z.core.$ZodIssue[]) => Math.max(0, ...issues.map((it) => it.path.length));
-      const meant = [...issue.errors].sort((a, b) => depth(b) - depth(a))[0] ?? [];
+    } else if (meant) {
       for (const inner of meant) visit(inner, path);
     } else {
-      const missing = issue.code === 'invalid_type' && issue.message.endsWith('received undefined');
-      const message = missing ? `${name} is missing` : `${name}: ${issue.message.replace(/^Invalid input: /, '')}`;
-      found.push({ path, part: 'value', message });
+      const part = issue.code === 'invalid_key' ? 'key' : 'value';
+      const missing = path.length > 0 && valueAt(value, path) === undefined;
+      found.push({ path, part, message: `${nameOf(path)}${missing ? ' is missing' : ''}: ${expectation(issue)}` });
     }
   };
   for (const issue of error.issues) visit(issue, []);
   return found;
+}
+
+export const nameOf = (path: readonly PropertyKey[]): string =>
+  path.length === 0 ? 'the file' : `\`${path.join('.')}\``;
+
+/** The end of a message about an unknown word. */
+export function didYouMean(word: string, candidates: readonly string[]): string {
+  const near = nearest(word, candidates);
+  return near === undefined ? '' : `; did you mean \`${near}\`?`;
+}
+
+/** A branch of a union fails so when the value is of another kind than the branch takes, a list instead of a text. */
+const isOtherKind = (issue: z.core.$ZodIssue): boolean =>
+  issue.path.length === 0 && (issue.code === 'invalid_type' || issue.code === 'invalid_value' || issue.code === 'invalid_union');
+
+function expectation(issue: z.core.$ZodIssue): string {
+  if (issue.code === 'invalid_key') return issue.issues.map(expectation).join(', ');
+  if (issue.code !== 'invalid_union') return issue.message.replace(/^Invalid (input|option|string): /, '');
+  if (issue.discriminator !== undefined) return `expected one of ${issue.options?.map((it) => `"${String(it)}"`).join('|')}`;
+  return [...new Set(issue.errors.flat().map(expectation))].join(', or ');
+}
+
+function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
+  let inner = value;
+  for (const name of path) {
+    if (inner === null || typeof inner !== 'object' || !Object.hasOwn(inner, name)) return undefined;
+    inner = (inner as Record<PropertyKey, unknown>)[name];
+  }
+  return inner;
 }
 
 export const at = (file: string, position: Position, rule: string, message: string): Problem => ({

@@ -1,10 +1,11 @@
 /**
- * The interrupt handler of QuickJS is asked between steps of JavaScript, not inside a built-in. These can run for
- * minutes on their own: the array methods over `{ length: 2 ** 53 }`, and the search for one long text in another, which
- * data from outside could bring about. So they refuse work that would take longer than an evaluation may.
+ * QuickJS asks its interrupt handler between steps of JavaScript, not inside a built-in, and some built-ins run for
+ * minutes on little memory. So those that data from outside, or a slip, could drive there refuse the work beforehand:
+ * the search for one long text in another, Unicode normalization (quadratic over combining marks), and array methods
+ * over holes. It is no fence against a hostile author, who can still find a slow built-in.
  */
 export const BOUNDS = `() => {
-  const MOST_ELEMENTS = 2e6, MOST_COMPARISONS = 1e8;
+  const MOST_ELEMENTS = 2e6, MOST_COMPARISONS = 1e8, MOST_NORMALIZED = 1e4;
   const { defineProperty, getOwnPropertyNames } = Object;
   const { apply } = Reflect;
   const { RangeError } = globalThis;
@@ -24,10 +25,14 @@ export const BOUNDS = `() => {
   const checkSearch = (text, part) => {
     if (typeof part === 'string' && text.length * part.length > MOST_COMPARISONS) throw new RangeError('the search is too long');
   };
+  const checkText = (text) => {
+    if (text !== null && text !== undefined && text.length > MOST_NORMALIZED) throw new RangeError('the text is too long');
+  };
   for (const name of getOwnPropertyNames(Array.prototype)) {
     if (typeof Array.prototype[name] === 'function' && name !== 'constructor') bind(Array.prototype, name, checkLength);
   }
   for (const name of ['indexOf', 'lastIndexOf', 'includes', 'split', 'replace', 'replaceAll']) {
     bind(String.prototype, name, checkSearch);
   }
+  for (const name of ['normalize', 'localeCompare']) bind(String.prototype, name, checkText);
 }`;

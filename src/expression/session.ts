@@ -9,7 +9,8 @@ const STACK_BYTES = 256 * 1024;
 /** For handing values in, which is bounded by memory; only a changed built-in could make it last. */
 const SETUP_LIMIT_MS = 1_000;
 const MOST_RESULT_CHARACTERS = 25_000_000;
-const MOST_MESSAGE_CHARACTERS = 200;
+/** More than is shown, so that a secret is whole when it is looked for. */
+const MOST_MESSAGE_CHARACTERS = 5_000;
 const HELPER_NAMES = JSON.stringify(Object.keys(helperFunctions));
 
 /** The code failed by itself; its context goes on. */
@@ -18,12 +19,12 @@ export class ScriptFailure extends Error {}
 /** The time was up; the context is lost, the engine is whole. */
 export class Interrupted extends Error {}
 
-/** Out of memory, or a trap; the engine is lost. `shared` when other contexts lived in the same memory. */
+/** The engine is lost. `shared` when other contexts lived in its memory, so that they may be the cause. */
 export class Exhausted extends Error {
   readonly shared: boolean;
 
-  constructor(shared: boolean) {
-    super('out of memory');
+  constructor(reason: string, shared: boolean) {
+    super(reason);
     this.shared = shared;
   }
 }
@@ -51,8 +52,8 @@ export class Session {
       });
       this.#context = this.#runtime.newContext();
       this.#kernel = startKernel(this.#context);
-    } catch {
-      throw this.#lose();
+    } catch (error) {
+      throw this.#lose(error);
     }
     for (const [name, source] of Object.entries(functions)) {
       this.#call('define', [name, source], SETUP_LIMIT_MS, `function ${name}: `);
@@ -106,8 +107,8 @@ export class Session {
     let answer: string | undefined;
     try {
       answer = this.#callKernel(name, args);
-    } catch {
-      throw this.#lose(); // the library throws only for a trap
+    } catch (error) {
+      throw this.#lose(error); // the library throws only for a trap
     }
     if (answer?.startsWith('=')) return answer.slice(1);
     if (answer?.startsWith('!')) throw new ScriptFailure(label + answer.slice(1));
@@ -137,11 +138,12 @@ export class Session {
     }
   }
 
-  #lose(): Exhausted {
+  #lose(trap?: unknown): Exhausted {
     const shared = this.#engine.contexts > 1;
     this.#engine.retired = true;
     this.end();
-    return new Exhausted(shared);
+    // RangeError: the stack of the host ended before the one QuickJS counts, as in deeply nested source or JSON
+    return trap instanceof RangeError ? new Exhausted('stack overflow', false) : new Exhausted('out of memory', shared);
   }
 }
 

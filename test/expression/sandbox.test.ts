@@ -30,6 +30,7 @@ describe('evaluate', () => {
     ['args.list.toSorted((a, b) => b - a)', [2, 1]],
     ['args.hasOwnProperty("__proto__")', true],
     ['new Date(0).toISOString()', '1970-01-01T00:00:00.000Z'],
+    ['(leak = 1, [leak, typeof globalThis.leak])', [1, 'undefined']],
   ])('%s', (expression, value) => {
     const args = JSON.parse('{"__proto__": 1}');
     expect(scripts.evaluate(expression, { args: Object.assign(args, { list: [1, 2], text: '\0\ud800é€' }) })).toEqual(
@@ -48,9 +49,7 @@ describe('evaluate', () => {
     ['1)}; for(;;); (() => {(2', 'unexpected ) in {{ 1)}; for(;;); (() => {(2 }}'],
     ['args.list.sort()', expect.stringContaining('read-only')],
     ['args.list[0] = 1', expect.stringContaining('read-only')],
-    ['leak = 1', expect.stringContaining('{{ leak = 1 }}')],
   ])('%s fails', (expression, message) => {
-    if (expression === 'leak = 1') return expect(scripts.evaluate(expression, {})).toBe(1); // a parameter, gone afterwards
     expect(() => scripts.evaluate(expression, { args: { list: [2, 1] } })).toThrow(failing(message));
   });
 
@@ -59,6 +58,13 @@ describe('evaluate', () => {
     expect(() =>
       scripts.evaluate('(() => { throw new Error(args + "x".repeat(1000)) })()', { args: 'swordfish-and-more ' }),
     ).toThrow(failing(expect.stringMatching(/^\[secret\] x{150,200} in \{\{/)));
+  });
+
+  it('hides a secret also where the message is cut', () => {
+    const args = `${'y'.repeat(195)}swordfish-and-more`;
+    expect(() => scripts.evaluate('(() => { throw args })()', { args })).toThrow(
+      failing(expect.stringMatching(/^y{195}\[secr in/)),
+    );
   });
 
   it('sees a root anew when it is another value, and only then', () => {
@@ -148,24 +154,14 @@ describe('no host object is in reach', () => {
 
   it.each<[string, unknown]>([
     ['({ get x() { return typeof process } })', { x: 'undefined' }],
-    [
-      'new Proxy({}, { ownKeys: () => ["a"], getOwnPropertyDescriptor: () => ({ enumerable: true, configurable: true }), get: () => typeof process })',
-      { toJSON: 1 },
-    ],
-    ['base64.caller ?? null', null],
+    ['new Proxy({ a: 1 }, { get: (target, key) => key === "a" ? typeof process : undefined })', { a: 'undefined' }],
     ['JSON.parse(\'{"__proto__": {"polluted": true}}\')', JSON.parse('{"__proto__": {"polluted": true}}')],
-    ['(Object.prototype.polluted = true, 1)', 1],
-    ['({ toJSON: () => ({ made: 1 }) })', { made: 1 }],
-  ])('%s is data or fails', (expression, value) => {
-    let result: unknown;
-    try {
-      result = scripts.evaluate(expression, {});
-    } catch (error) {
-      expect(error).toMatchObject({ code: 'expression_failed' });
-      return;
-    }
-    if (!expression.startsWith('new Proxy')) expect(result).toEqual(value);
-    expect(JSON.stringify(result)).not.toContain('object');
+    ['(Object.prototype.polluted = true, { a: 1 })', { a: 1 }],
+    ['({ toJSON: () => ({ made: typeof process }) })', { made: 'undefined' }],
+  ])('%s is data', (expression, value) => {
+    const result = scripts.evaluate(expression, {});
+    expect(JSON.stringify(result)).toBe(JSON.stringify(value));
+    expect(Object.getPrototypeOf(result)).toBe(Object.prototype);
     expect(({} as Record<string, unknown>).polluted).toBeUndefined();
   });
 
@@ -207,11 +203,12 @@ describe('exhaustion ends the evaluation and nothing else', () => {
       /^(stack overflow|out of memory|took longer|circular)/i,
     ],
     ['(() => { const a = []; a[0] = a; return a })()', /circular/i],
-    ['JSON.parse("[".repeat(1e6))', /./],
+    ['JSON.parse("[".repeat(1e6))', /^stack overflow/],
     ['Array(2 ** 32 - 1).indexOf(1)', /^the array is too long/],
     ['Array.prototype.includes.call({ length: 2 ** 53 - 1 }, 1)', /^the array is too long/],
     ['"a".repeat(1e6).indexOf("a".repeat(5e5) + "b")', /^the search is too long/],
-    ['2n ** 100000000n', /./],
+    ['"\\u0315\\u0300".repeat(1e6).normalize()', /^the text is too long/],
+    ['2n ** 100000000n', /^BigInt is too large/],
   ])('%s', (expression, message) => {
     const other = new Scripts();
     expect(other.evaluate('args.n', { args: { n: 1 } })).toBe(1);
