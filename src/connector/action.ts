@@ -47,7 +47,8 @@ export const INTEGRATION_ARGUMENT = {
 } as const;
 
 export function buildAction(definition: Definition, entity: string, name: string, spec: ActionSpec): Action {
-  const pagination = typeof spec.paginate === 'string' ? definition.pagination[spec.paginate] : spec.paginate;
+  const rules = new Map(Object.entries(definition.pagination));
+  const pagination = typeof spec.paginate === 'string' ? rules.get(spec.paginate) : spec.paginate;
   if (typeof spec.paginate === 'string' && !pagination) {
     throw new TielineError('definition_invalid', `${entity}.${name}: there is no pagination rule ${spec.paginate}`);
   }
@@ -69,7 +70,8 @@ export function buildAction(definition: Definition, entity: string, name: string
   };
 }
 
-export const toolName = (connector: string, entity: string, action: string): string => `${connector}_${entity}_${action}`;
+export const toolName = (connector: string, entity: string, action: string): string =>
+  `${connector}_${entity}_${action}`;
 
 function commonArguments(pagination: PaginationRule | undefined): Record<string, unknown> {
   if (!pagination) return { integration: INTEGRATION_ARGUMENT };
@@ -78,7 +80,14 @@ function commonArguments(pagination: PaginationRule | undefined): Record<string,
   return {
     integration: INTEGRATION_ARGUMENT,
     cursor,
-    ...(limit && { limit: { type: 'integer', minimum: 1, maximum: limit.max, description: `Page size, ${limit.default} by default.` } }),
+    ...(limit && {
+      limit: {
+        type: 'integer',
+        minimum: 1,
+        maximum: limit.max,
+        description: `Page size, ${limit.default} by default.`,
+      },
+    }),
   };
 }
 

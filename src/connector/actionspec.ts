@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { duration, expression, jsonSchema, text, tree } from './values.ts';
+import { duration, expression, isPattern, jsonSchema, text, tree } from './values.ts';
 
 /** One HTTP request. At most one of `json`, `form`, `multipart` and `text` is its body. */
 export const requestRule = z
@@ -61,7 +61,7 @@ export const errorRule = z.strictObject({
       .optional(),
     value: expression.optional().describe('Compared with `in` or `matches`; without them it must be truthy.'),
     in: z.array(z.json()).optional(),
-    matches: z.string().optional().describe('A regular expression.'),
+    matches: z.string().refine(isPattern, 'is no regular expression').optional().describe('A regular expression.'),
   }),
   code: z.enum([
     'token_rejected',
@@ -82,7 +82,11 @@ export const retryRules = z.strictObject({
   attempts: z.number().int().min(1).max(10).default(3),
   on: z.array(z.union([z.number().int(), z.literal('network')])).default([429, 502, 503, 504, 'network']),
   backoff: z
-    .strictObject({ initial: duration.default(500), factor: z.number().min(1).default(2), max: duration.default(20_000) })
+    .strictObject({
+      initial: duration.default(500),
+      factor: z.number().min(1).default(2),
+      max: duration.default(20_000),
+    })
     .prefault({}),
   waitFrom: z
     .array(

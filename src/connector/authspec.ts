@@ -19,6 +19,11 @@ const oauthConfig = z.strictObject({
     tokenUri: expression,
     refreshUri: expression.optional().describe('Where tokens are refreshed, if not at tokenUri.'),
     revokeUri: expression.optional(),
+    issuer: expression
+      .optional()
+      .describe(
+        'For providers that add `iss` to their answers (RFC 9207): an answer with another, or none, is refused.',
+      ),
     scopes: z.union([expression, z.array(expression)]).optional(),
     scopeSeparator: z.string().optional().describe('A space by default.'),
     clientAuthLocation: z.enum(['headers', 'body', 'both']).optional().describe('body by default.'),
@@ -84,7 +89,10 @@ export const auth = z
     options: z.record(z.string().regex(/^[a-z][a-z0-9_]{0,23}$/), option),
   })
   .refine((it) => Object.keys(it.options).length > 0, 'needs at least one option')
-  .refine((it) => it.default === undefined || it.default in it.options, 'names an option that is not there');
+  .refine((it) => it.default === undefined || Object.hasOwn(it.options, it.default), {
+    path: ['default'],
+    error: 'names an option that is not there',
+  });
 
 export type AuthOptionSpec = z.infer<typeof option>;
 export type AuthMethods = z.infer<typeof methods>;

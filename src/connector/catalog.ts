@@ -1,3 +1,4 @@
+import { basename, dirname } from 'node:path';
 import { isTielineError, TielineError } from '../errors.ts';
 import { type Action, LONGEST_TOOL_NAME, type Tool } from './action.ts';
 import { buildConnector, type Connector } from './connector.ts';
@@ -18,30 +19,42 @@ export type Catalog = {
 
 /** Builds a catalog. Throws `definition_invalid` when two tools would have one name, or a name is too long. */
 export function buildCatalog(connectors: readonly Connector[]): Catalog {
-  const byName = new Map<string, Connector>();
-  const byTool = new Map<string, Action>();
-  for (const connector of connectors) {
-    const twin = byName.get(connector.name);
-    if (twin) {
-      throw new TielineError('definition_invalid', `${twin.file} and ${connector.file} both define ${connector.name}`, {
-        hint: 'Rename one of them, or take its folder out of TIELINE_CONNECTORS.',
-      });
-    }
-    byName.set(connector.name, connector);
-    for (const action of connector.actions) {
-      const { name } = action.tool;
-      const where = `${connector.file}: ${action.entity}.${action.name}`;
-      if (name.length > LONGEST_TOOL_NAME) {
-        throw new TielineError('definition_invalid', `${where}: tool name ${name} is longer than ${LONGEST_TOOL_NAME}`);
-      }
-      const other = byTool.get(name);
-      if (other) {
-        const pair = `${other.connector} ${other.entity}.${other.name}`;
-        throw new TielineError('definition_invalid', `${where}: tool name ${name} is taken by ${pair}`);
-      }
-      byTool.set(name, action);
-    }
+  const parts = noParts();
+  for (const connector of connectors) add(parts, connector);
+  return catalogOf(parts);
+}
+
+type Parts = { readonly byName: Map<string, Connector>; readonly byTool: Map<string, Action> };
+
+const noParts = (): Parts => ({ byName: new Map(), byTool: new Map() });
+
+/** Adds a connector, or throws and adds nothing of it. */
+function add({ byName, byTool }: Parts, connector: Connector): void {
+  const twin = byName.get(connector.name);
+  if (twin) {
+    throw new TielineError('definition_invalid', `${twin.file} and ${connector.file} both define ${connector.name}`, {
+      hint: 'Rename one of them, or take its folder out of TIELINE_CONNECTORS.',
+    });
   }
+  const own = new Map<string, Action>();
+  for (const action of connector.actions) {
+    const { name } = action.tool;
+    const where = `${connector.file}: ${action.entity}.${action.name}`;
+    if (name.length > LONGEST_TOOL_NAME) {
+      throw new TielineError('definition_invalid', `${where}: tool name ${name} is longer than ${LONGEST_TOOL_NAME}`);
+    }
+    const other = byTool.get(name) ?? own.get(name);
+    if (other) {
+      const pair = `${other.connector} ${other.entity}.${other.name}`;
+      throw new TielineError('definition_invalid', `${where}: tool name ${name} is taken by ${pair}`);
+    }
+    own.set(name, action);
+  }
+  byName.set(connector.name, connector);
+  for (const [name, action] of own) byTool.set(name, action);
+}
+
+function catalogOf({ byName, byTool }: Parts): Catalog {
   const sorted = [...byName.values()].sort((a, b) => compare(a.name, b.name));
   const tools = [...byTool.values()].map((it) => it.tool).sort((a, b) => compare(a.name, b.name));
   return Object.freeze({
@@ -61,25 +74,31 @@ export type CatalogSource = {
 
 /** Reads the enabled definitions of some folders. A broken one ends the load, unless `onProblem` takes its error. */
 export async function loadCatalog(source: CatalogSource, onProblem?: (error: TielineError) => void): Promise<Catalog> {
-  const connectors: Connector[] = [];
+  const parts = noParts();
+  const broken = new Set<string>();
   for (const file of await definitionFiles(source.folders)) {
     try {
       const connector = buildConnector(await loadDefinition(file));
-      if (isOn(source, connector)) connectors.push(connector);
+      if (isOn(source, connector)) add(parts, connector);
     } catch (error) {
       if (!onProblem || !isTielineError(error)) throw error;
+      broken.add(basename(dirname(file)));
       onProblem(error);
     }
   }
   for (const name of source.enabled === 'all' ? [] : (source.enabled ?? source.named ?? [])) {
-    if (connectors.some((it) => it.name === name)) continue;
-    const error = new TielineError('config_invalid', `the configuration turns on ${name}, but there is no such connector`, {
-      hint: 'List the connectors there are with: tieline connectors list --all',
-    });
+    if (parts.byName.has(name) || broken.has(name)) continue;
+    const error = new TielineError(
+      'config_invalid',
+      `the configuration turns on ${name}, but there is no such connector`,
+      {
+        hint: 'List the connectors there are with: tieline connectors list --all',
+      },
+    );
     if (!onProblem) throw error;
     onProblem(error);
   }
-  return buildCatalog(connectors);
+  return catalogOf(parts);
 }
 
 function isOn({ enabled, named = [] }: CatalogSource, connector: Connector): boolean {

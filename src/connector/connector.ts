@@ -104,7 +104,7 @@ function indexActions(connector: string, actions: readonly Action[]): Map<string
 }
 
 function unknownAction(definition: Definition, entity: string, name: string): never {
-  const found = definition.entities[entity];
+  const found = Object.hasOwn(definition.entities, entity) ? definition.entities[entity] : undefined;
   const [what, there] = found
     ? [`action ${entity}.${name}`, Object.keys(found.actions).map((it) => `${entity}.${it}`)]
     : [`entity ${entity}`, Object.keys(definition.entities)];

@@ -85,7 +85,10 @@ export const definition = z.strictObject({
   errors: z.array(errorRule).default([]),
   retry: retryRules.optional(),
   pagination: z.record(z.string(), paginationRule).default({}),
-  schemas: z.record(z.string(), jsonSchema).default({}).describe('Named parts that params may `$ref` as #/schemas/<name>.'),
+  schemas: z
+    .record(z.string(), jsonSchema)
+    .default({})
+    .describe('Named parts that params may `$ref` as #/schemas/<name>.'),
   functions: z.record(z.string(), z.string()).default({}).describe('JavaScript arrow functions for expressions.'),
   entities: z.record(name(32), entity),
   tests: z.array(example).default([]).describe('Recorded exchanges, replayed by `tieline connectors lint`.'),

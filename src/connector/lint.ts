@@ -1,18 +1,28 @@
-import safeRegex from 'safe-regex2';
 import { isTielineError } from '../errors.ts';
 import { Scripts } from '../expression/sandbox.ts';
 import { compilePathTemplate, compileTemplate } from '../expression/template.ts';
 import { type Action, LONGEST_TOOL_NAME, RESERVED_ARGUMENTS, toolName } from './action.ts';
-import type { RequestRule } from './actionspec.ts';
-import { type Connector, buildConnector } from './connector.ts';
+import type { ActionSpec, RequestRule } from './actionspec.ts';
+import { buildConnector, type Connector } from './connector.ts';
+import type { Definition } from './definition.ts';
 import type { Loaded } from './load.ts';
-import { at, type Problem } from './problem.ts';
-import type { JsonSchema } from './values.ts';
+import { at, inOrder, type Path, type Problem, type Report } from './problem.ts';
+import { lintSchema, lintSecrets, propertiesOf } from './schemalint.ts';
 
-type Path = readonly (string | number)[];
-type Report = (path: Path, rule: string, message: string) => void;
-
-const ROOTS = new Set(['app', 'input', 'secrets', 'settings', 'credentials', 'account', 'args', 'response', 'item', 'expanded', 'steps', 'grant']);
+const ROOTS = new Set([
+  'app',
+  'input',
+  'secrets',
+  'settings',
+  'credentials',
+  'account',
+  'args',
+  'response',
+  'item',
+  'expanded',
+  'steps',
+  'grant',
+]);
 
 /** What the schema of the format cannot say. Needs `loadSandbox` first, as scripts are parsed. */
 export function lint(loaded: Loaded): Problem[] {
@@ -20,12 +30,16 @@ export function lint(loaded: Loaded): Problem[] {
   const problems: Problem[] = [];
   const report: Report = (path, rule, message) => problems.push(at(file, source.at(path), rule, message));
   lintTexts(definition, [], report);
-  lintExpressions(definition, Object.keys(definition.functions), report);
+  lintExpressions(definition, report);
   for (const [entity, { actions }] of Object.entries(definition.entities)) {
     for (const name of Object.keys(actions)) {
       const tool = toolName(definition.connector, entity, name);
       if (tool.length <= LONGEST_TOOL_NAME) continue;
-      report(['entities', entity, 'actions', name], 'tool-name', `tool name ${tool} is longer than ${LONGEST_TOOL_NAME}`);
+      report(
+        ['entities', entity, 'actions', name],
+        'tool-name',
+        `tool name ${tool} is longer than ${LONGEST_TOOL_NAME}`,
+      );
     }
   }
   for (const [key, option] of Object.entries(definition.auth.options)) {
@@ -33,62 +47,76 @@ export function lint(loaded: Loaded): Problem[] {
     lintSecrets(option.ui.schema ?? {}, ['auth', 'options', key, 'ui', 'schema'], report);
   }
   lintSecrets(definition.app?.schema ?? {}, ['app', 'schema'], report);
-  let connector: Connector;
-  try {
-    connector = buildConnector(loaded);
-  } catch (error) {
-    if (!isTielineError(error)) throw error;
-    report([], 'definition', error.message);
-    return problems;
-  }
+  const connector = buildConnector(loaded);
   for (const action of connector.actions) lintAction(connector, action, report);
-  return problems;
+  return inOrder(problems);
 }
 
 function lintAction(connector: Connector, action: Action, report: Report): void {
   const { spec, entity, name, pagination, params } = action;
   const path: Path = ['entities', entity, 'actions', name];
-  const { properties = {}, required = [] } = params as { properties?: Record<string, unknown>; required?: string[] };
+  const properties = propertiesOf(params);
+  const required = Array.isArray(params.required) ? params.required : [];
   if (params.type !== 'object') report([...path, 'params'], 'params', 'params must be of type object');
   for (const reserved of RESERVED_ARGUMENTS) {
-    if (reserved in properties) report([...path, 'params', 'properties', reserved], 'params', `${reserved} is added by Tieline`);
+    if (Object.hasOwn(properties, reserved)) {
+      report([...path, 'params', 'properties', reserved], 'params', `${reserved} is added by Tieline`);
+    }
+  }
+  for (const [i, argument] of required.entries()) {
+    if (Object.hasOwn(properties, String(argument))) continue;
+    report([...path, 'params', 'required', i], 'params', `${argument} is required, and params do not have it`);
   }
   lintSchema(params, [...path, 'params'], report);
-  const requests = [spec.request, ...(spec.steps ?? []).map((it) => it.request), spec.expand?.request].filter((it) => it !== undefined);
+  const requests = [spec.request, ...(spec.steps ?? []).map((it) => it.request), spec.expand?.request].filter(
+    (it) => it !== undefined,
+  );
   for (const argument of argumentsUsed(spec)) {
-    if (!(argument in properties)) report(path, 'args', `args.${argument} is used, and params do not have it`);
+    if (!Object.hasOwn(properties, argument))
+      report(path, 'args', `args.${argument} is used, and params do not have it`);
   }
-  const always = [spec.request, ...(spec.steps ?? []).filter((it) => it.when === undefined).map((it) => it.request), spec.expand?.request];
-  for (const argument of always.filter((it) => it !== undefined).flatMap(argumentsInPath)) {
-    const known = properties[argument] as { default?: unknown } | undefined;
-    if (known && !required.includes(argument) && known.default === undefined) {
-      report([...path, 'params'], 'params', `${argument} stands in the path, so it must be required`);
-    }
+  const skippable = new Set((spec.steps ?? []).filter((it) => it.when !== undefined).map((it) => it.request));
+  for (const argument of requests.filter((it) => !skippable.has(it)).flatMap(argumentsInPath)) {
+    if (!Object.hasOwn(properties, argument) || required.includes(argument)) continue;
+    if ((properties[argument] as { default?: unknown } | null)?.default !== undefined) continue;
+    report([...path, 'params'], 'params', `${argument} stands in the path, so it must be required`);
   }
   const last = spec.steps?.at(-1)?.request ?? spec.request;
   if (spec.effect === 'read' && last && ['PUT', 'PATCH', 'DELETE'].includes(last.method)) {
     report([...path, 'effect'], 'effect', `${last.method} changes something, so its effect is not read`);
   }
-  if (spec.effect !== 'read' && last?.method === 'GET') report([...path, 'effect'], 'effect', 'GET changes nothing, so its effect is read');
+  if (spec.effect !== 'read' && last?.method === 'GET')
+    report([...path, 'effect'], 'effect', 'GET changes nothing, so its effect is read');
   if (last?.method === 'DELETE' && !spec.destructive) report(path, 'effect', 'DELETE is destructive: true');
   const hasOAuth = [...connector.options.values()].some((it) => it.spec.type === 'oauth2' && it.spec.scopes.length > 0);
   if (hasOAuth && spec.scopes.length === 0) report(path, 'scopes', 'the OAuth scopes it needs are missing');
-  if (pagination && ['offset', 'page'].includes(pagination.kind) && !(pagination.limit || pagination.total || pagination.stop)) {
+  if (
+    pagination &&
+    ['offset', 'page'].includes(pagination.kind) &&
+    !(pagination.limit || pagination.total || pagination.stop)
+  ) {
     report([...path, 'paginate'], 'pagination', 'nothing tells the last page: give limit, total or stop');
   }
   if (spec.expand && pagination?.limit && pagination.limit.max > spec.expand.max) {
-    report([...path, 'expand'], 'expand', `a page has up to ${pagination.limit.max} items, and only ${spec.expand.max} are expanded`);
+    report(
+      [...path, 'expand'],
+      'expand',
+      `a page has up to ${pagination.limit.max} items, and only ${spec.expand.max} are expanded`,
+    );
   }
   for (const request of requests) lintHost(connector, request, path, report);
 }
 
+const INVISIBLE = /[\p{Cc}\p{Cf}\p{Co}\p{Default_Ignorable_Code_Point}]/u;
+
 /** Texts that are read by models: no invisible characters, in which instructions could hide. */
 function lintTexts(node: unknown, path: Path, report: Report): void {
   if (typeof node === 'string') {
-    if (/[\p{Cc}\p{Cf}\p{Co}]/u.test(node.replace(/[\n\t]/g, ''))) report(path, 'text', 'holds invisible characters');
+    if (INVISIBLE.test(node.replace(/[\n\t]/g, ''))) report(path, 'text', 'holds invisible characters');
   } else if (node !== null && typeof node === 'object') {
     for (const [key, value] of Object.entries(node)) {
       if (path.length === 0 && key === 'tests') continue;
+      if (INVISIBLE.test(key)) report([...path, key], 'text', 'its name holds invisible characters');
       if (key === 'summary' && typeof value === 'string' && (value.length < 10 || value.length > 300)) {
         report([...path, key], 'description', 'a summary has 10 to 300 characters');
       }
@@ -97,51 +125,48 @@ function lintTexts(node: unknown, path: Path, report: Report): void {
   }
 }
 
-/** Parses every expression and checks that it starts from values there are. */
-function lintExpressions(definition: object, functions: readonly string[], report: Report): void {
+/** Parses every expression and function, and checks that expressions start from values there are. */
+function lintExpressions(definition: Definition, report: Report): void {
   const scripts = new Scripts();
+  const attempt = (path: Path, work: () => void) => {
+    try {
+      work();
+    } catch (error) {
+      if (!isTielineError(error)) throw error;
+      report(path, 'expression', error.message);
+    }
+  };
   const visit = (node: unknown, path: Path): void => {
     if (typeof node === 'string') {
-      try {
-        const template = path.at(-1) === 'path' && path.at(-2) === 'request' ? compilePathTemplate(node) : compileTemplate(node);
+      attempt(path, () => {
+        const inPath = path.at(-1) === 'path' && path.at(-2) === 'request';
+        const template = inPath ? compilePathTemplate(node) : compileTemplate(node);
         for (const root of template.roots) {
-          if (!ROOTS.has(root) && !functions.includes(root)) report(path, 'expression', `${root} is no value that expressions have`);
+          if (ROOTS.has(root) || Object.hasOwn(definition.functions, root)) continue;
+          report(path, 'expression', `${root} is no value that expressions have`);
         }
         if (template.sandboxed) for (const expression of template.expressions) scripts.parse(expression);
-      } catch (error) {
-        if (!isTielineError(error)) throw error;
-        report(path, 'expression', error.message);
-      }
+      });
     } else if (node !== null && typeof node === 'object') {
       for (const [key, value] of Object.entries(node)) {
         if (path.length === 0 && (key === 'tests' || key === 'functions')) continue;
-        visit(value, [...path, Array.isArray(node) ? Number(key) : key]);
+        const inner = [...path, Array.isArray(node) ? Number(key) : key];
+        if (key.includes('{{')) report(inner, 'expression', `a key cannot hold an expression: ${key}`);
+        visit(value, inner);
       }
     }
   };
   visit(definition, []);
   scripts.dispose();
-}
-
-/** A pattern runs on what a model sends: it must not take for ever. */
-function lintSchema(node: unknown, path: Path, report: Report): void {
-  if (node === null || typeof node !== 'object') return;
-  const { pattern } = node as { pattern?: unknown };
-  if (typeof pattern === 'string') {
-    const limits = node as { maxLength?: unknown };
-    if (!safeRegex(pattern)) report([...path, 'pattern'], 'pattern', 'the pattern can take exponential time');
-    if (limits.maxLength === undefined) report([...path, 'pattern'], 'pattern', 'a pattern needs maxLength beside it');
-  }
-  for (const [key, value] of Object.entries(node)) lintSchema(value, [...path, Array.isArray(node) ? Number(key) : key], report);
-}
-
-/** Fields that sound secret must be marked so, as unmarked ones are shown while typed. */
-function lintSecrets(schema: JsonSchema, path: Path, report: Report): void {
-  const { properties = {} } = schema as { properties?: Record<string, { secret?: unknown }> };
-  for (const [name, field] of Object.entries(properties)) {
-    if (/(secret|password|token|api_?key|private_?key)$/i.test(name) && field.secret !== true) {
-      report([...path, 'properties', name], 'secret', `${name} sounds secret: mark it with secret: true`);
-    }
+  for (const [name, source] of Object.entries(definition.functions)) {
+    attempt(['functions', name], () => {
+      const own = new Scripts({ functions: { [name]: source } });
+      try {
+        own.parse(name);
+      } finally {
+        own.dispose();
+      }
+    });
   }
 }
 
@@ -152,14 +177,17 @@ function lintHost(connector: Connector, request: RequestRule, path: Path, report
   report(path, 'host', `${host} is not among server.allowHosts`);
 }
 
-/** The host of an address that is written out. */
+/** The host of an address, when it is written out. */
 function hostOf(text: string | undefined): string | undefined {
-  const origin = /^https?:\/\/[^/{}\s]+/.exec(text ?? '')?.[0];
-  return origin === undefined ? undefined : new URL(origin).host;
+  const origin = /^https?:\/\/[^/?#{}\s]+(?=[/?#]|$)/.exec(text ?? '')?.[0];
+  return origin !== undefined && URL.canParse(origin) ? new URL(origin).host : undefined;
 }
 
-const argumentsUsed = (spec: unknown): Set<string> =>
-  new Set([...JSON.stringify(spec).matchAll(/\bargs\??\.([A-Za-z_]\w*)/g)].map((it) => it[1] ?? ''));
+/** A line break of an expression stands as \n in JSON, which would hide where a word begins. */
+const argumentsUsed = (spec: ActionSpec): Set<string> => {
+  const text = JSON.stringify(spec).replaceAll(/\\[nrt]/g, ' ');
+  return new Set([...text.matchAll(/(?<![\w$.])args\??\.([A-Za-z_]\w*)/g)].map((it) => it[1] ?? ''));
+};
 
 const argumentsInPath = ({ path = '' }: RequestRule): string[] =>
   [...path.matchAll(/\{\{\s*args\.([A-Za-z_]\w*)\s*\}\}/g)].map((it) => it[1] ?? '');

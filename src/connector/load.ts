@@ -3,7 +3,8 @@ import { join, relative } from 'node:path';
 import { z } from 'zod';
 import { TielineError } from '../errors.ts';
 import { type Definition, definition } from './definition.ts';
-import { at, definitionError, explain, type Problem } from './problem.ts';
+import { at, definitionError, explain, inOrder, type Problem } from './problem.ts';
+import { findDangling } from './reference.ts';
 import { parseSource, type Source, SyntaxProblem } from './source.ts';
 
 /** A definition that keeps the schema, and the text it came from. */
@@ -13,6 +14,7 @@ const LARGEST_FILE = 1024 * 1024;
 
 /** Reads a definition from text. Pure; gives either the definition or every problem of the text at once. */
 export function readDefinition(text: string, file: string): { loaded: Loaded } | { problems: Problem[] } {
+  if (Buffer.byteLength(text) > LARGEST_FILE) return { problems: [tooLarge(file)] };
   let source: Source;
   try {
     source = parseSource(text);
@@ -21,32 +23,40 @@ export function readDefinition(text: string, file: string): { loaded: Loaded } |
     return { problems: [at(file, error.position, 'yaml', error.message)] };
   }
   const parsed = definition.safeParse(source.value);
-  if (parsed.success) return { loaded: { definition: parsed.data, source, file } };
-  const problems = explain(parsed.error, source.value, (path) => keysAt(path, source.value)).map((it) => at(file, source.at(it.path, it.part), 'format', it.message));
-  return { problems };
+  const found = parsed.success
+    ? findDangling(parsed.data)
+    : explain(parsed.error, source.value, (path) => keysAt(path, source.value));
+  if (parsed.success && found.length === 0) return { loaded: { definition: parsed.data, source, file } };
+  return { problems: inOrder(found.map((it) => at(file, source.at(it.path, it.part), 'format', it.message))) };
 }
+
+const tooLarge = (file: string): Problem => at(file, { line: 1, column: 1 }, 'size', 'the file is larger than 1 MB');
 
 /** Reads one `connector.yaml`. Throws `definition_invalid` with file, line and column of every problem. */
 export async function loadDefinition(file: string): Promise<Loaded> {
-  if ((await stat(file)).size > LARGEST_FILE) {
-    throw new TielineError('definition_invalid', `${file} is larger than 1 MB`);
-  }
-  const read = readDefinition(await readFile(file, 'utf8'), relative(process.cwd(), file) || file);
+  const shown = relative(process.cwd(), file);
+  if ((await stat(file)).size > LARGEST_FILE) throw definitionError([tooLarge(shown)]);
+  const read = readDefinition(await readFile(file, 'utf8'), shown);
   if ('problems' in read) throw definitionError(read.problems);
   return read.loaded;
 }
 
-/** The `connector.yaml` files one level below each folder, by name. A folder that is not there has none. */
+/** The `connector.yaml` files one level below each folder, by name. Throws `config_invalid` where there is no folder. */
 export async function definitionFiles(folders: readonly string[]): Promise<string[]> {
   const files: string[] = [];
   for (const folder of folders) {
-    const entries = await readdir(folder, { withFileTypes: true }).catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') throw new TielineError('config_invalid', `there is no folder ${folder}`);
+    const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT' || error.code === 'ENOTDIR') {
+        throw new TielineError('config_invalid', `there is no folder ${folder}`, {
+          hint: 'Make it, or take it out of TIELINE_CONNECTORS.',
+        });
+      }
       throw error;
     });
-    for (const entry of entries.filter((it) => it.isDirectory()).sort((a, b) => (a.name < b.name ? -1 : 1))) {
-      const file = join(folder, entry.name, 'connector.yaml');
-      if (await stat(file).then((it) => it.isFile(), () => false)) files.push(file);
+    for (const name of names.sort()) {
+      const file = join(folder, name, 'connector.yaml');
+      const found = await stat(file).catch(() => undefined);
+      if (found?.isFile()) files.push(file);
     }
   }
   return files;
@@ -59,6 +69,7 @@ export function formatSchema(): Record<string, unknown> {
 
 let format: SchemaNode | undefined;
 type SchemaNode = {
+  const?: unknown;
   properties?: Record<string, SchemaNode>;
   additionalProperties?: SchemaNode | boolean;
   items?: SchemaNode;
@@ -66,22 +77,25 @@ type SchemaNode = {
   oneOf?: SchemaNode[];
 };
 
-/** The keys that the format allows at a path. */
-function keysAt(path: readonly PropertyKey[]): readonly string[] {
+/** The keys that the format allows at a path of `value`. */
+function keysAt(path: readonly PropertyKey[], value: unknown): readonly string[] {
   format ??= formatSchema() as SchemaNode;
-  let nodes = spread([format]);
+  let inner = value;
+  let nodes = branches(format, inner);
   for (const part of path) {
-    nodes = spread(
-      nodes.flatMap((node) => {
-        if (typeof part === 'number') return node.items ? [node.items] : [];
-        const named = node.properties?.[String(part)];
-        if (named) return [named];
-        return typeof node.additionalProperties === 'object' ? [node.additionalProperties] : [];
-      }),
-    );
+    inner = (inner as Record<PropertyKey, unknown>)[part];
+    nodes = nodes.flatMap((node) => {
+      const { properties = {}, additionalProperties: others, items } = node;
+      const next = Object.hasOwn(properties, part) ? properties[String(part)] : (items ?? others);
+      return typeof next === 'object' ? branches(next, inner) : [];
+    });
   }
   return [...new Set(nodes.flatMap((node) => Object.keys(node.properties ?? {})))];
 }
 
-const spread = (nodes: readonly SchemaNode[]): SchemaNode[] =>
-  nodes.flatMap((node) => [node, ...spread([...(node.anyOf ?? []), ...(node.oneOf ?? [])])]);
+/** The node and its alternatives, without those that are for another `type`. */
+function branches(node: SchemaNode, value: unknown): SchemaNode[] {
+  const { type = {} } = node.properties ?? {};
+  if ('const' in type && type.const !== (value as { type?: unknown }).type) return [];
+  return [node, ...[...(node.anyOf ?? []), ...(node.oneOf ?? [])].flatMap((it) => branches(it, value))];
+}

@@ -15,12 +15,17 @@ export type BodyPlan =
   | { readonly kind: 'json' | 'form' | 'text'; readonly content: Template; readonly contentType: string | undefined }
   | { readonly kind: 'multipart'; readonly parts: readonly PartPlan[] };
 
-export type PartPlan = { readonly name: string; readonly value: Template | undefined; readonly file: Template | undefined };
+export type PartPlan = {
+  readonly name: string;
+  readonly value: Template | undefined;
+  readonly file: Template | undefined;
+};
 
-export type StepPlan = { readonly id: string | undefined; readonly when: Template | undefined; readonly optional: boolean } & (
-  | { readonly request: RequestPlan }
-  | { readonly mime: Template }
-);
+export type StepPlan = {
+  readonly id: string | undefined;
+  readonly when: Template | undefined;
+  readonly optional: boolean;
+} & ({ readonly request: RequestPlan } | { readonly mime: Template });
 
 export type ErrorPlan = {
   readonly status: ErrorRule['when']['status'];
@@ -77,7 +82,11 @@ export function planAction(
       ...(it.request ? { request: planRequest(it.request) } : { mime: compileTemplate(it.mime ?? ({} as MimeRule)) }),
     })),
     pagination: shared.pagination && planPagination(shared.pagination),
-    expand: spec.expand && { ...spec.expand, over: compileTemplate(spec.expand.over), request: planRequest(spec.expand.request) },
+    expand: spec.expand && {
+      ...spec.expand,
+      over: compileTemplate(spec.expand.over),
+      request: planRequest(spec.expand.request),
+    },
     result: planResult(spec.result),
     errors: [...spec.errors, ...shared.errors].map(planError),
   };
@@ -96,7 +105,11 @@ export function planRequest(rule: RequestRule): RequestPlan {
 
 function planBody(rule: RequestRule): BodyPlan | undefined {
   if (rule.multipart) {
-    const parts = rule.multipart.map((it) => ({ name: it.name, value: optionally(it.value), file: optionally(it.file) }));
+    const parts = rule.multipart.map((it) => ({
+      name: it.name,
+      value: optionally(it.value),
+      file: optionally(it.file),
+    }));
     return { kind: 'multipart', parts };
   }
   for (const kind of ['json', 'form', 'text'] as const) {

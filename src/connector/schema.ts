@@ -1,4 +1,5 @@
 import { TielineError } from '../errors.ts';
+import type { Path } from './problem.ts';
 import type { JsonSchema } from './values.ts';
 
 /** What an argument marked `x-file` takes: a file given inline. */
@@ -14,27 +15,50 @@ const FILE: JsonSchema = {
   additionalProperties: false,
 };
 
+/** Each reference is copied out, so a few lines that refer to each other twice could grow to gigabytes. */
+const MOST_NODES = 20_000;
+
+type Complain = (path: Path, message: string) => void;
+
 /**
  * The schema with every `#/schemas/<name>` reference replaced by the schema it names, as many clients cannot
- * follow references, and with `x-file` spelled out.
+ * follow references, and with `x-file` spelled out. What cannot be replaced is left out and told to `complain` with
+ * its path, which starts with `path` or with schemas.<name>.
  */
-export function inlineSchema(schema: JsonSchema, named: Readonly<Record<string, JsonSchema>>): JsonSchema {
-  const visit = (node: unknown, open: readonly string[]): unknown => {
-    if (Array.isArray(node)) return node.map((it) => visit(it, open));
+export function inlineSchema(
+  schema: JsonSchema,
+  named: Readonly<Record<string, JsonSchema>>,
+  complain: Complain = refuse,
+  path: Path = [],
+): JsonSchema {
+  let nodes = 0;
+  const visit = (node: unknown, at: Path, open: readonly string[]): unknown => {
     if (node === null || typeof node !== 'object') return node;
-    const { $ref: reference, 'x-file': isFile, ...rest } = node as Record<string, unknown>;
-    const own = Object.fromEntries(Object.entries(rest).map(([key, value]) => [key, visit(value, open)]));
-    if (isFile) return { ...FILE, ...own };
-    if (reference === undefined) return own;
-    const name = /^#\/schemas\/(\w+)$/.exec(String(reference))?.[1];
-    const target = name === undefined ? undefined : named[name];
-    if (name === undefined || target === undefined) {
-      throw new TielineError('definition_invalid', `$ref ${String(reference)} names no schema of this file`);
+    nodes += 1;
+    if (nodes === MOST_NODES) complain(path, `with its references copied out the schema has over ${MOST_NODES} parts`);
+    if (nodes >= MOST_NODES) return {};
+    if (Array.isArray(node)) return node.map((it, i) => visit(it, [...at, i], open));
+    const own = Object.fromEntries(Object.entries(node).map(([key, value]) => [key, visit(value, [...at, key], open)]));
+    // A property may have either name as well: then the value is its schema.
+    const { $ref: reference, 'x-file': isFile, ...rest } = own;
+    if (isFile === true) return { ...FILE, ...rest };
+    if (typeof reference !== 'string') return own;
+    const name = /^#\/schemas\/(.+)$/.exec(reference)?.[1] ?? '';
+    if (!Object.hasOwn(named, name)) {
+      complain([...at, '$ref'], `$ref ${reference} names no schema of this file`);
+      return rest;
     }
-    if (open.includes(name)) throw new TielineError('definition_invalid', `schema ${name} contains itself`);
-    return { ...(visit(target, [...open, name]) as object), ...own };
+    if (open.includes(name)) {
+      complain([...at, '$ref'], `schema ${name} contains itself`);
+      return rest;
+    }
+    return { ...(visit(named[name], ['schemas', name], [...open, name]) as object), ...rest };
   };
-  return visit(schema, []) as JsonSchema;
+  return visit(schema, path, []) as JsonSchema;
+}
+
+function refuse(_: Path, message: string): never {
+  throw new TielineError('definition_invalid', message);
 }
 
 type ObjectSchema = { properties?: Record<string, unknown>; required?: string[] };
@@ -42,15 +66,21 @@ type ObjectSchema = { properties?: Record<string, unknown>; required?: string[] 
 /** The schema with more properties, refusing all it does not name. */
 export function extendSchema(schema: JsonSchema, more: Record<string, unknown>): JsonSchema {
   const { properties = {} } = schema as ObjectSchema;
-  return { ...schema, type: 'object', properties: { ...properties, ...more }, additionalProperties: false } as JsonSchema;
+  return {
+    ...schema,
+    type: 'object',
+    properties: { ...properties, ...more },
+    additionalProperties: false,
+  } as JsonSchema;
 }
 
 /** The arguments with the `default` of each absent top-level property filled in. */
 export function withDefaults(schema: JsonSchema, args: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const filled: Record<string, unknown> = { ...args };
   for (const [name, property] of Object.entries((schema as ObjectSchema).properties ?? {})) {
-    const value = (property as { default?: unknown }).default;
-    if (value !== undefined && filled[name] === undefined) filled[name] = value;
+    const value = (property as { default?: unknown } | null)?.default;
+    const absent = !Object.hasOwn(filled, name) || filled[name] === undefined;
+    if (value !== undefined && absent) filled[name] = value;
   }
   return filled;
 }

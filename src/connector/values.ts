@@ -30,3 +30,12 @@ export const size = z
   .string()
   .regex(/^\d{1,6}(B|KB|MB)$/, 'is a number with B, KB or MB, for example 8MB')
   .transform((it) => Number.parseInt(it, 10) * SIZE[it.replace(/\d+/, '') as keyof typeof SIZE]);
+
+/** True for the source of a regular expression; those of JSON Schema have the flag u. */
+export function isPattern(source: string, flags?: 'u'): boolean {
+  try {
+    return new RegExp(source, flags) instanceof RegExp;
+  } catch {
+    return false;
+  }
+}
