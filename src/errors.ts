@@ -19,6 +19,7 @@ const STATUS = {
   // the provider
   token_rejected: 401,
   refresh_failed: 502,
+  refresh_busy: 503,
   forbidden: 403,
   missing_scope: 403,
   not_found: 404,

@@ -3,7 +3,9 @@ import { join, resolve } from 'node:path';
 import { TielineError } from '../errors.ts';
 import { open, seal, sealedWith } from './envelope.ts';
 import { type Keyring, type KeySource, memoryKeyring, readKeyring } from './keyring.ts';
+import { type Lease, type LeaseOptions, takeLease } from './lease.ts';
 import { openStore } from './open.ts';
+import { shownUrl } from './server.ts';
 import { type Store, type StoreKey, storeKey } from './store.ts';
 
 /** A record every key must open: tells at the start, before anything is written, that the key is not the store's. */
@@ -78,6 +80,11 @@ export class Keystore {
     return this.#store.delete(key);
   }
 
+  /** See `takeLease`. The record of a lease holds no secret and is not sealed, so its key is for leases alone. */
+  lease(key: StoreKey, options: LeaseOptions): Promise<Lease | 'settled'> {
+    return takeLease(this.#store, key, options);
+  }
+
   /** Seals a value that travels through other hands, such as a cursor. It opens for the same context only. */
   seal(context: string, value: unknown): string {
     return this.#seal(travelContext(context), value);
@@ -118,6 +125,7 @@ export type OpenedKeystore = {
   readonly keystore: Keystore;
   /** What the operator should read once: that a key was made, and where. */
   readonly notice?: string;
+  /** Where the store is, fit to be shown: without user, password and parameters. */
   readonly storeUrl: string;
   readonly driver: string;
   readonly keySource: KeySource;
@@ -138,7 +146,7 @@ export async function openKeystore(options: { home: string; env: NodeJS.ProcessE
     const mayCreate = !(await hasData(store));
     const { keyring, notice } = await readKeyring({ env: options.env, home, mayCreate });
     const keystore = await Keystore.open({ store, keyring });
-    const opened = { keystore, storeUrl, driver: store.driver, keySource: keyring.source };
+    const opened = { keystore, storeUrl: shownUrl(storeUrl), driver: store.driver, keySource: keyring.source };
     return notice === undefined ? opened : { ...opened, notice };
   } catch (error) {
     await store.close().catch(() => undefined); // the first failure is the one to tell

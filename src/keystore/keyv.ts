@@ -1,17 +1,21 @@
 import { Keyv, type KeyvStoreAdapter } from 'keyv';
 import { isTielineError, type TielineError } from '../errors.ts';
 import { decodeEntry, encodeEntry } from './entry.ts';
-import type { Store } from './store.ts';
+import type { Store, StoreKey } from './store.ts';
 
 /** What one kind of storage brings. Its texts are entries (see entry.ts) and opaque to it. */
 export type Backend = {
   readonly driver: string;
   /** Must have `getMany` unless reading cannot fail: without it Keyv turns a failed read into "absent". */
   readonly adapter: KeyvStoreAdapter | Map<string, string>;
-  /** Atomically puts `to` in the place of `from`, where undefined means no row; false when `from` is not there. */
-  swap(key: string, from: string | undefined, to: string): Promise<boolean>;
+  /** The row a key is stored in, another one for each key; the key itself when absent. */
+  row?(key: StoreKey): string;
+  /** Runs every operation of the store, of which none starts otherwise: the place for a connection and a time limit. */
+  run?<T>(operation: () => Promise<T>): Promise<T>;
+  /** Atomically puts `to`, to stay, in the place of `from`, where undefined means no row; false when `from` is not there. */
+  swap(row: string, from: string | undefined, to: string): Promise<boolean>;
   /** Atomically removes the row if it still is `from`; false when it is not. */
-  remove(key: string, from: string): Promise<boolean>;
+  remove(row: string, from: string): Promise<boolean>;
   /** The `store_unavailable` for an error of any of the above. */
   failure(error: unknown): TielineError;
 };
@@ -30,11 +34,12 @@ export function keyvStore(backend: Backend): Store {
     serialize: ({ value }) => String(value),
     deserialize: <Value>(text: string) => ({ value: text as Value }),
   });
+  const { row = (key) => key, run = (operation) => operation() } = backend;
   let closing: Promise<void> | undefined;
 
-  async function attempt<T>(work: () => Promise<T>): Promise<T> {
+  async function attempt<T>(operation: () => Promise<T>): Promise<T> {
     try {
-      return await work();
+      return await run(operation);
     } catch (error) {
       throw isTielineError(error) ? error : backend.failure(error);
     }
@@ -45,41 +50,49 @@ export function keyvStore(backend: Backend): Store {
 
     get: (key) =>
       attempt(async () => {
-        const text = await keyv.get(key);
+        const text = await keyv.get(row(key));
         return text === undefined ? undefined : decodeEntry(key, text);
       }),
 
     getMany: (keys) =>
       attempt(async () => {
         if (keys.length === 0) return [];
-        const texts = await keyv.getMany([...keys]);
+        const texts = await keyv.getMany(keys.map((key) => row(key)));
         return texts.map((text, index) => (text === undefined ? undefined : decodeEntry(keys[index] ?? '', text)));
       }),
 
     set: (key, value, ttlMs) =>
       attempt(async () => {
-        if (!(await keyv.set(key, encodeEntry(value, ttlMs), ttlMs))) throw new Error('the write was refused');
+        // For a backend that counts for itself, in whole milliseconds, and to which 0 would mean "stays".
+        const ttl = ttlMs === undefined ? undefined : Math.max(1, Math.ceil(ttlMs));
+        if (!(await keyv.set(row(key), encodeEntry(value, ttlMs), ttl))) throw new Error('the write was refused');
       }),
 
     delete: (key) =>
       attempt(async () => {
         for (;;) {
-          const text = await keyv.get(key);
+          const text = await keyv.get(row(key));
           if (text === undefined) return false;
           const wasAlive = decodeEntry(key, text) !== undefined;
-          if (await backend.remove(key, text)) return wasAlive;
+          if (await backend.remove(row(key), text)) return wasAlive;
         }
       }),
 
     replace: (key, expected, next) =>
       attempt(async () => {
-        const text = await keyv.get(key);
-        const current = text === undefined ? undefined : decodeEntry(key, text);
-        return current === expected && backend.swap(key, text, encodeEntry(next));
+        for (;;) {
+          const text = await keyv.get(row(key));
+          const current = text === undefined ? undefined : decodeEntry(key, text);
+          if (current !== expected) return false;
+          // A row may also change without its value: an expired one is swept, a live one set again.
+          if (await backend.swap(row(key), text, encodeEntry(next))) return true;
+        }
       }),
 
     close: () => {
-      closing ??= attempt(() => keyv.disconnect());
+      closing ??= keyv.disconnect().catch((error) => {
+        throw backend.failure(error);
+      });
       return closing;
     },
   };

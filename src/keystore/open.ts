@@ -10,6 +10,10 @@ export type StoreOptions = {
 /** One backend is one file, loaded when a URL asks for it. */
 const OPENERS: Readonly<Record<string, (rest: string, options: StoreOptions) => Promise<Store>>> = {
   memory: async () => (await import('./memory.ts')).memoryStore(),
+  postgres: async (rest) => (await import('./postgres.ts')).openPostgres(`postgres:${rest}`),
+  postgresql: async (rest) => (await import('./postgres.ts')).openPostgres(`postgresql:${rest}`),
+  redis: async (rest) => (await import('./redis.ts')).openRedis(`redis:${rest}`),
+  rediss: async (rest) => (await import('./redis.ts')).openRedis(`rediss:${rest}`),
   sqlite: async (rest, options) => (await import('./sqlite.ts')).openSqlite(sqlitePath(rest), options.driver),
 };
 
@@ -19,9 +23,12 @@ const OPENERS: Readonly<Record<string, (rest: string, options: StoreOptions) => 
  * - `sqlite:<path>`: `sqlite:///var/lib/tieline.db` and `sqlite:/var/lib/tieline.db` are absolute,
  *   `sqlite:data/tieline.db` and `sqlite://data/tieline.db` relative to the working directory. The path is taken
  *   as it is, without percent-decoding. The file and its folder are created when absent.
+ * - `postgres://<user>:<password>@<host>:<port>/<database>?sslmode=verify-full&schema=<schema>`: any part may be left
+ *   out; `postgresql:` is the same. See postgres.ts.
+ * - `redis://<user>:<password>@<host>:<port>/<number>?prefix=<prefix>`, `rediss:` for TLS. See redis.ts.
  *
- * Throws `config_invalid` for any other URL, which is not repeated as it may hold a password, and
- * `store_unavailable` when the store cannot be opened.
+ * Throws `config_invalid` for any other URL, which is not repeated as it may hold a password, and for a missing
+ * optional package; `store_unavailable` when the store cannot be opened.
  */
 export async function openStore(url: string, options: StoreOptions = {}): Promise<Store> {
   const [, scheme = '', rest = ''] = /^([a-z][a-z0-9+.-]*):(.*)$/is.exec(url) ?? [];
@@ -29,7 +36,9 @@ export async function openStore(url: string, options: StoreOptions = {}): Promis
   const opener = Object.hasOwn(OPENERS, name) ? OPENERS[name] : undefined;
   if (opener === undefined) {
     const what = scheme === '' ? 'the store is not given as a URL' : `stores of the kind "${name}:" are not supported`;
-    throw new TielineError('config_invalid', what, { hint: 'Set TIELINE_STORE to sqlite:<path> or memory:' });
+    throw new TielineError('config_invalid', what, {
+      hint: 'Set TIELINE_STORE to sqlite:<path>, postgres://…, redis://… or memory:',
+    });
   }
   return opener(rest, options);
 }

@@ -6,7 +6,7 @@ export type StoreKind = 'integrations' | 'credential' | 'app' | 'keystore' | 'au
 
 /**
  * Encodes each part, so that ('u', '1:x') and ('u:1', 'x') stay two keys whatever the parts contain.
- * Keys are ASCII and as long as their parts ask for: SQLite does not enforce the length of VARCHAR(255).
+ * Keys are ASCII and as long as their parts ask for.
  */
 export function storeKey(kind: StoreKind, ...parts: readonly string[]): StoreKey {
   return [kind, ...parts.map(encodePart)].join('.') as StoreKey;
@@ -24,7 +24,7 @@ function encodePart(part: string): string {
  * neither ever reads as "absent".
  */
 export interface Store {
-  /** What holds the data, for diagnosis: `memory`, `node:sqlite`, `@keyv/sqlite`. */
+  /** What holds the data, for diagnosis: `memory`, `node:sqlite`, `@keyv/sqlite`, `@keyv/postgres`, `@keyv/redis`. */
   readonly driver: string;
   get(key: StoreKey): Promise<string | undefined>;
   /** The values in the order of `keys`, undefined for the absent ones. */

@@ -1,10 +1,9 @@
+import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { isTielineError } from '../../src/errors.ts';
 import { type Store, type StoreKey, storeKey } from '../../src/keystore/store.ts';
-
-/** A new, empty place to store things. Each `open` gives a handle of its own on it. */
-export type Place = { open(): Promise<Store>; readonly persistent: boolean };
+import type { Place } from './places.ts';
 
 const ODD_PARTS = [
   '',
@@ -22,8 +21,8 @@ const ODD_PARTS = [
 ];
 
 /** What every Store promises, whatever is behind it. */
-export function storeContract(name: string, makePlace: () => Promise<Place>): void {
-  describe(`the store contract: ${name}`, () => {
+export function storeContract(makePlace: () => Promise<Place>): void {
+  describe('a store', () => {
     let place: Place;
     let one: Store;
     let two: Store;
@@ -70,6 +69,14 @@ export function storeContract(name: string, makePlace: () => Promise<Place>): vo
       }
     });
 
+    it('keeps keys of any length apart', async () => {
+      const long = randomBytes(4_000).toString('hex');
+      const keys = ['a', 'b'].map((end) => storeKey('app', long + end));
+      for (const [index, each] of keys.entries()) expect(await one.replace(each, undefined, String(index))).toBe(true);
+      expect(await two.getMany(keys)).toEqual(['0', '1']);
+      for (const each of keys) expect(await two.delete(each)).toBe(true);
+    });
+
     it('answers many keys in the order asked, repeated and absent ones included', async () => {
       const [a, b, c, absent] = ['a', 'b', 'c', 'absent'].map((part) => storeKey('app', part)) as StoreKey[] &
         [StoreKey, StoreKey, StoreKey, StoreKey];
@@ -91,11 +98,19 @@ export function storeContract(name: string, makePlace: () => Promise<Place>): vo
       expect(await one.delete(key)).toBe(false);
     });
 
-    it('takes an expired entry for an absent one when comparing', async () => {
-      await one.set(key, 'old', 0);
+    it.each([0, 1, 1.5, -1])('takes an entry expired after %d ms for an absent one when comparing', async (ttlMs) => {
+      await one.set(key, 'old', ttlMs);
+      await sleep(3);
       expect(await two.replace(key, 'old', 'new')).toBe(false);
       expect(await two.replace(key, undefined, 'new')).toBe(true);
       expect(await one.get(key)).toBe('new');
+    });
+
+    it('replaces an expected value for certain, however often it is written again meanwhile', async () => {
+      await one.set(key, 'same', 60_000);
+      const writing = Promise.all(Array.from({ length: 20 }, (_, turn) => one.set(key, 'same', 60_000 + turn)));
+      expect(await two.replace(key, 'same', 'next')).toBe(true);
+      await writing;
     });
 
     // Keyv's own get deletes an expired entry by its key, and with it what was written there meanwhile.

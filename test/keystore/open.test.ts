@@ -22,8 +22,7 @@ it('memory: is empty each time', async () => {
 });
 
 it.each([
-  'postgres://app:hunter22@db.example/tieline',
-  'redis://:hunter22@cache.example',
+  'mysql://app:hunter22@db.example/tieline',
   'constructor:hunter22',
   '/var/lib/hunter22.db',
   '',

@@ -1,0 +1,4 @@
+import { leaseContract } from './lease.ts';
+import { everywhere } from './places.ts';
+
+everywhere('the lease contract', leaseContract);
