@@ -1,10 +1,11 @@
 import * as oauth from 'oauth4webapi';
 import type { AuthOption } from '../connector/connector.ts';
-import { isTielineError, TielineError } from '../errors.ts';
+import { TielineError } from '../errors.ts';
 import type { Scope } from '../expression/template.ts';
 import type { Send } from '../network/send.ts';
 import type { Renewal } from './credential.ts';
-import { oauthClient, oauthConfig, renewalOf, tokenError } from './oauthclient.ts';
+import { oauthClient, oauthConfig, renewalOf } from './oauthclient.ts';
+import { plain, tokenError, withoutAnswer } from './tokenerror.ts';
 
 /** A connect flow that waits for the user to come back from the provider. Single use. */
 export type Authorization = {
@@ -65,14 +66,16 @@ export async function finishAuthorization(
   const { server, client, auth, options, last } = oauthClient(config, config.tokenUri, send, signal);
   let parameters: URLSearchParams;
   try {
-    // A declared `iss` (RFC 9207) cannot be compared: definitions name endpoints, not issuers.
-    callback.searchParams.delete('iss');
-    parameters = oauth.validateAuthResponse(server, client, callback, authorization.state);
+    const received = new URLSearchParams(callback.searchParams);
+    // Nothing to compare it with (RFC 9207) where the definition names no issuer.
+    if (config.issuer === undefined) received.delete('iss');
+    parameters = oauth.validateAuthResponse(server, client, received, authorization.state);
+    if (parameters.getAll('code').length !== 1) throw new Error('the callback has no code, or several');
   } catch (error) {
-    const denied = error instanceof oauth.AuthorizationResponseError ? error.error : undefined;
+    const denied = error instanceof oauth.AuthorizationResponseError ? plain(error.error) : undefined;
     throw failed(
-      denied ? `the provider answered ${denied.slice(0, 60)}` : 'the callback does not belong to this sign-in',
-      error,
+      denied ? `the provider answered ${denied}` : 'the callback does not belong to this sign-in',
+      withoutAnswer(error),
     );
   }
   try {
@@ -89,19 +92,26 @@ export async function finishAuthorization(
     return renewalOf(await oauth.processAuthorizationCodeResponse(server, client, response), now);
   } catch (error) {
     const reason = tokenError(error, authorization.connector, last.response);
-    if (isTielineError(reason) && reason.code === 'reauthorization_required') throw failed(reason.message, error);
-    throw reason;
+    // A code serves once, so that neither can be mended by another try with it.
+    const isLost = reason.code === 'reauthorization_required' || reason.code === 'refresh_failed';
+    throw isLost ? failed(reason.message, reason.cause) : reason;
   }
 }
 
 const failed = (why: string, cause?: unknown): TielineError =>
   new TielineError('authorization_failed', `the account was not connected: ${why}`, { hint: 'Start again.', cause });
 
-/** Only web addresses may be opened in a browser: a definition could otherwise start programs (CVE-2025-6514). */
+/**
+ * Only web addresses may be opened in a browser: a definition could otherwise start programs (CVE-2025-6514). Plain http
+ * (RFC 6749 §3.1) stays on this machine.
+ */
 function authorizationEndpoint(uri: string | undefined, option: string): URL {
   const url = uri !== undefined && URL.canParse(uri) ? new URL(uri) : undefined;
-  if (!url || !['https:', 'http:'].includes(url.protocol) || url.username !== '' || url.password !== '') {
-    throw new TielineError('definition_invalid', `auth option ${option} gives no web address to authorize at`);
+  const isWeb = url?.protocol === 'https:' || (url?.protocol === 'http:' && LOOPBACK.test(url.hostname));
+  if (!url || !isWeb || url.username !== '' || url.password !== '') {
+    throw new TielineError('definition_invalid', `auth option ${option} gives no https address to authorize at`);
   }
   return url;
 }
+
+const LOOPBACK = /^(?:localhost|127(?:\.\d+){3}|\[::1\])$/;

@@ -48,10 +48,13 @@ const PUBLIC = new Set(['clientId', 'client_id', 'username', 'scope', 'tokenType
 /** Every secret text of a credential: all of it but the fields that `schema` shows openly and well-known public names. */
 export function* secretsOf(credential: Credential, schema: JsonSchema): Generator<string> {
   const fields = (schema as { properties?: Record<string, { secret?: unknown }> }).properties ?? {};
-  const open = new Set<unknown>();
-  for (const [name, value] of Object.entries(credential.input)) if (fields[name]?.secret !== true) open.add(value);
+  const isShown = (name: string): boolean => fields[name] !== undefined && fields[name].secret !== true;
+  const isPublic = (name: string): boolean => PUBLIC.has(name) && fields[name]?.secret !== true;
+  const shown = Object.entries(credential.input).flatMap(([name, value]) => (isShown(name) ? [...textsIn(value)] : []));
+  const open = new Set(shown);
   for (const [name, value] of [...Object.entries(credential.values), ...Object.entries(credential.input)]) {
-    if (!PUBLIC.has(name) && !open.has(value)) yield* textsIn(value);
+    if (isPublic(name)) continue;
+    for (const text of textsIn(value)) if (!open.has(text)) yield text;
   }
 }
 

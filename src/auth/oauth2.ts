@@ -2,8 +2,9 @@ import * as oauth from 'oauth4webapi';
 import { TielineError } from '../errors.ts';
 import type { Scope } from '../expression/template.ts';
 import { tokenHeader } from './bearer.ts';
-import { oauthClient, oauthConfig, renewalOf, tokenError } from './oauthclient.ts';
+import { oauthClient, oauthConfig, renewalOf } from './oauthclient.ts';
 import { optionOf } from './option.ts';
+import { tokenError } from './tokenerror.ts';
 import type { AuthType, RenewContext } from './type.ts';
 
 /** OAuth 2.0 (RFC 6749): a stored refresh token, or client credentials, give short-lived access tokens. */

@@ -1,9 +1,10 @@
 import * as oauth from 'oauth4webapi';
 import type { OAuthMapping } from '../connector/authspec.ts';
 import type { AuthOption } from '../connector/connector.ts';
-import { isTielineError, TielineError } from '../errors.ts';
+import { TielineError } from '../errors.ts';
 import type { Scope } from '../expression/template.ts';
 import type { HttpResponse, Send } from '../network/send.ts';
+import { remember } from '../secret.ts';
 import type { Renewal } from './credential.ts';
 import { templateTree } from './option.ts';
 import { normaliseTokenResponse } from './tokenresponse.ts';
@@ -24,12 +25,15 @@ export function oauthConfig(option: AuthOption, scope: Scope): OAuthConfig {
       hint: 'Set the app of this connector in config.yaml, or let `tieline connect` ask for it.',
     });
   }
-  if (!config.tokenUri) throw new TielineError('definition_invalid', `auth option ${option.key} gives no tokenUri`);
+  const { clientId, tokenUri = '', refreshUri = tokenUri } = config;
+  if (!URL.canParse(tokenUri) || !URL.canParse(refreshUri)) {
+    throw new TielineError('definition_invalid', `auth option ${option.key} gives no address to get tokens at`);
+  }
   const scopes = config.scopes ?? declared;
   return {
     ...config,
-    clientId: config.clientId,
-    tokenUri: config.tokenUri,
+    clientId,
+    tokenUri,
     scopes: typeof scopes === 'string' ? [scopes] : scopes,
   };
 }
@@ -51,9 +55,10 @@ export function oauthClient(config: OAuthConfig, tokenUri: string, send: Send, s
       url: string,
       init: { method: string; headers: Record<string, string>; body?: unknown },
     ) => {
-      const headers = { ...init.headers, ...config.tokenHeaders };
-      const body = init.body === undefined ? undefined : String(init.body);
-      const request = { method: init.method, url: new URL(url), headers, ...(body !== undefined && { body }) };
+      const headers = { ...init.headers, ...lowerCased(config.tokenHeaders ?? {}) };
+      const body = String(init.body);
+      for (const [name, value] of new URLSearchParams(body)) if (SECRET_PARAMETERS.has(name)) remember(value);
+      const request = { method: init.method, url: new URL(url), headers, body };
       last.response = await send(request, { signal, maxBytes: LARGEST_TOKEN_RESPONSE });
       return normaliseTokenResponse(last.response);
     },
@@ -62,7 +67,11 @@ export function oauthClient(config: OAuthConfig, tokenUri: string, send: Send, s
     additionalParameters: config.extraToken ?? {},
   };
   return {
-    server: { issuer: new URL(tokenUri).origin, token_endpoint: tokenUri },
+    server: {
+      issuer: config.issuer ?? new URL(tokenUri).origin,
+      token_endpoint: tokenUri,
+      authorization_response_iss_parameter_supported: config.issuer !== undefined,
+    },
     client: { client_id: config.clientId },
     auth: clientAuth(config),
     options,
@@ -72,18 +81,31 @@ export function oauthClient(config: OAuthConfig, tokenUri: string, send: Send, s
 
 const LARGEST_TOKEN_RESPONSE = 256 * 1024;
 
+/** What a provider may repeat in its answer, and nobody is to read there. */
+const SECRET_PARAMETERS = new Set(['client_secret', 'code', 'code_verifier', 'refresh_token']);
+
+const lowerCased = (headers: Readonly<Record<string, string>>): Record<string, string> =>
+  Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
+
 /** Where the client's secret goes (RFC 6749 §2.3.1). */
 function clientAuth({ clientId, clientSecret, clientAuthLocation = 'body' }: OAuthConfig): oauth.ClientAuth {
   if (!clientSecret) return oauth.None();
-  if (clientAuthLocation === 'headers') return oauth.ClientSecretBasic(clientSecret);
-  if (clientAuthLocation === 'body') return oauth.ClientSecretPost(clientSecret);
-  const basic = oauth.ClientSecretBasic(clientSecret);
-  return (server, client, body, headers) => {
-    basic(server, client, body, headers);
-    body.set('client_id', clientId);
-    body.set('client_secret', clientSecret);
+  const pair = `${formEncoded(clientId)}:${formEncoded(clientSecret)}`;
+  remember(clientSecret);
+  remember(pair);
+  return (_server, _client, body, headers) => {
+    if (clientAuthLocation !== 'body') {
+      headers.set('authorization', `Basic ${Buffer.from(pair).toString('base64')}`);
+    }
+    if (clientAuthLocation !== 'headers') {
+      body.set('client_id', clientId);
+      body.set('client_secret', clientSecret);
+    }
   };
 }
+
+/** Leaves `-._*` as they are, unlike the library's own: for providers that compare without decoding. */
+const formEncoded = (text: string): string => new URLSearchParams([['', text]]).toString().slice(1);
 
 /** What is kept of a token response. Without a new refresh token the old one stays, see `renewed`. */
 export function renewalOf(tokens: oauth.TokenEndpointResponse, now: number): Renewal {
@@ -91,45 +113,3 @@ export function renewalOf(tokens: oauth.TokenEndpointResponse, now: number): Ren
   const values = { accessToken, ...(refreshToken && { refreshToken }), ...(scope && { scope }) };
   return seconds === undefined ? { values } : { values, expiresAt: now + seconds * 1_000 };
 }
-
-/** Errors of RFC 6749 §5.2 after which the grant is over, whatever is done with it. */
-const GRANT_IS_OVER = new Set(['invalid_grant', 'bad_refresh_token', 'token_revoked', 'invalid_refresh_token']);
-
-/** The failure of a token request in Tieline's terms: is it the grant, the client, or the moment? */
-export function tokenError(error: unknown, connector: string, last: HttpResponse | undefined): TielineError {
-  if (error instanceof oauth.ResponseBodyError) {
-    const description = plain(error.error_description);
-    const reason = description ? `${error.error}: ${description}` : error.error;
-    if (GRANT_IS_OVER.has(error.error)) {
-      return new TielineError(
-        'reauthorization_required',
-        `${connector} no longer accepts this authorization (${reason})`,
-        {
-          hint: `Connect the account again: tieline connect ${connector}`,
-          cause: error,
-        },
-      );
-    }
-    if (error.status < 500 && error.status !== 429) {
-      return new TielineError('config_invalid', `${connector} refused the token request (${reason})`, {
-        hint: 'Check the client ID, client secret and scopes of the OAuth app.',
-        cause: error,
-      });
-    }
-  }
-  if (isTielineError(error) && error.code === 'canceled') return error;
-  const status = last ? ` (status ${last.status})` : '';
-  const what = isTielineError(error) ? `: ${error.message}` : status;
-  return new TielineError('refresh_failed', `the token endpoint of ${connector} could not be used${what}`, {
-    hint: 'Try again in a while.',
-    retryAfter: 30,
-    cause: error,
-  });
-}
-
-/** Provider text that may be shown: one line, bounded, no markup. */
-const plain = (text: string | undefined): string | undefined =>
-  text
-    ?.replace(/[<>\s]+/g, ' ')
-    .trim()
-    .slice(0, 200) || undefined;

@@ -1,37 +1,51 @@
 import type { HttpResponse } from '../network/send.ts';
 
+/** Seconds, a hundred years: what is longer means never, and would not stay a number once stored. */
+const LONGEST_LIFE = 100 * 365 * 24 * 60 * 60;
+
 /**
  * A token endpoint's answer in the form of RFC 6749 §5, for answers that carry the right facts in another form:
- * form-encoded (GitHub without Accept), an error with status 200 (GitHub, Slack), expires_in as text, token_type
- * missing. ID tokens are dropped: who the account is comes from the connector's identity request.
+ * form-encoded (GitHub without Accept), an error with status 200 (GitHub, Slack), expires_in as text, scopes as a list
+ * (Twitch), nothing as null or as an empty text. The token type is `bearer` whatever it is called (Slack: `bot`), as
+ * the definition says how a token is sent. ID tokens are dropped: who the account is comes from the connector's identity
+ * request. So are headers: a challenge beside `invalid_client`, which RFC 6749 §5.2 asks for, would hide that error.
  */
 export function normaliseTokenResponse(response: HttpResponse): Response {
-  const text = Buffer.from(response.bytes).toString('utf8');
-  const body = parseBody(text, response.headers['content-type'] ?? '');
-  const headers = new Headers({ 'content-type': 'application/json' });
-  const challenge = response.headers['www-authenticate'];
-  if (challenge !== undefined) headers.set('www-authenticate', challenge);
-  if (!body) return new Response(JSON.stringify({}), { status: response.status, headers });
-  const { id_token: _, expires_in: expiresIn, token_type: tokenType, ...rest } = body;
-  const failed = typeof body.error === 'string' && body.access_token === undefined;
-  const seconds = Number(expiresIn);
+  const { id_token: _, token_type: __, expires_in: expiresIn, scope, ...rest } = present(parseBody(response));
+  const failed = typeof rest.error === 'string' && rest.access_token === undefined;
+  const seconds = typeof expiresIn === 'string' || typeof expiresIn === 'number' ? Number(expiresIn) : 0;
   const normal = {
     ...rest,
-    ...(!failed && { token_type: typeof tokenType === 'string' ? tokenType : 'bearer' }),
-    ...(expiresIn !== undefined && Number.isFinite(seconds) && seconds > 0 && { expires_in: seconds }),
+    ...(scope !== undefined && { scope: Array.isArray(scope) ? scope.join(' ') : scope }),
+    ...(rest.access_token !== undefined && { token_type: 'bearer' }),
+    ...(seconds > 0 && { expires_in: Math.min(seconds, LONGEST_LIFE) }),
   };
-  const status = failed && response.status < 400 ? 400 : response.status === 201 ? 200 : response.status;
-  return new Response(JSON.stringify(normal), { status, headers });
+  return new Response(JSON.stringify(normal), {
+    status: normalStatus(response.status, failed),
+    headers: { 'content-type': 'application/json' },
+  });
 }
 
-function parseBody(text: string, type: string): Record<string, unknown> | undefined {
-  if (type.includes('application/x-www-form-urlencoded')) return Object.fromEntries(new URLSearchParams(text));
+/** Any success is 200. What a `Response` cannot have, or what nobody follows here, counts as a broken provider. */
+function normalStatus(status: number, failed: boolean): number {
+  if (status >= 400 && status < 600) return status;
+  if (failed) return 400;
+  return status >= 200 && status < 300 ? 200 : 502;
+}
+
+function present(body: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(body).filter(([, value]) => value !== null && value !== ''));
+}
+
+function parseBody({ bytes, headers }: HttpResponse): Record<string, unknown> {
+  const text = Buffer.from(bytes).toString('utf8');
+  if (/^application\/x-www-form-urlencoded\b/i.test(headers['content-type'] ?? '')) {
+    return Object.fromEntries(new URLSearchParams(text));
+  }
   try {
     const value: unknown = JSON.parse(text);
-    return value !== null && typeof value === 'object' && !Array.isArray(value)
-      ? (value as Record<string, unknown>)
-      : undefined;
+    return value !== null && typeof value === 'object' && !Array.isArray(value) ? { ...value } : {};
   } catch {
-    return undefined;
+    return {};
   }
 }

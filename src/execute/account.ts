@@ -7,7 +7,7 @@ import type { Values } from '../connector/values.ts';
 import { isTielineError, TielineError } from '../errors.ts';
 import { Scripts } from '../expression/sandbox.ts';
 import type { Scope } from '../expression/template.ts';
-import { type HttpRequest, type HttpResponse, type Send, type Sender, wasNotSent } from '../network/send.ts';
+import { type HttpResponse, type Send, type Sender, wasNotSent } from '../network/send.ts';
 import { remember } from '../secret.ts';
 import { type Answer, readAnswer } from './answer.ts';
 import { failureOf } from './failure.ts';
@@ -34,6 +34,8 @@ export type Received = { readonly answer: Answer; readonly bytes: Uint8Array };
 export type Account = {
   /** Sends a request as the account. Throws what the definition and the status make of the answer. */
   request(request: AccountRequest): Promise<Received>;
+  /** Reads the credential, for expressions that come before the first request. */
+  ready(): Promise<void>;
   /** The roots that expressions see. */
   scope(roots?: Values): Scope;
   readonly scripts: Scripts;
@@ -69,40 +71,48 @@ export function openAccount(options: AccountOptions): Account {
 
   async function take(rejectedVersion?: number): Promise<Credential> {
     current = await options.credentials(rejectedVersion);
-    for (const secret of secretsOf(current, schema)) {
-      secrets.add(secret);
-      remember(secret);
-    }
+    for (const secret of secretsOf(current, schema)) keep(secret);
     return current;
   }
 
-  async function attempt(
-    request: AccountRequest,
-    credential: Credential,
-  ): Promise<{ sent: HttpRequest; response: HttpResponse }> {
+  function keep(secret: string): void {
+    secrets.add(secret);
+    remember(secret);
+  }
+
+  async function attempt(request: AccountRequest, credential: Credential): Promise<HttpResponse> {
     const scope = scopeOf(credential, request.roots);
     const parts = authType(option).apply(option, scope);
+    // As it travels a secret may have a form of its own: Basic encodes two fields as one text.
+    for (const value of Object.values({ ...parts.headers, ...parts.query })) {
+      keep(value.slice(value.lastIndexOf(' ') + 1));
+      keep(value);
+    }
     const { plan, page } = request;
     const sent = buildRequest({ plan, server, scope, credential: parts, page, scripts });
     const send = boundSend(sender, connector, scope, scripts, signal);
-    return { sent, response: await send(sent, { followRedirects: plan.followRedirects || undefined }) };
+    return send(sent, { followRedirects: plan.followRedirects || undefined });
   }
 
   return {
     scripts,
-    secrets: () => [...secrets],
+    // Longest first, so that one that is part of another leaves nothing of that one behind.
+    secrets: () => [...secrets].sort((a, b) => b.length - a.length),
     scope: (roots) => scopeOf(current ?? { version: 0, input: {}, values: {}, obtainedAt: 0 }, roots),
     dispose: () => scripts.dispose(),
+    async ready() {
+      if (!current) await take();
+    },
     async request(request) {
       const rules = retryRules(request.retry);
       const deadline = now() + server.timeouts.total;
       let credential = await take();
       let hasRefreshed = false;
       for (let count = 1; ; count++) {
-        let outcome: { response: HttpResponse } | { error: unknown };
+        let outcome: { response: HttpResponse; answer: Answer } | { error: unknown };
         try {
-          const { response } = await attempt(request, credential);
-          outcome = { response };
+          const response = await attempt(request, credential);
+          outcome = { response, answer: readAnswer(response, request.expected ?? 'data') };
         } catch (error) {
           outcome = { error };
         }
@@ -119,8 +129,7 @@ export function openAccount(options: AccountOptions): Account {
           continue;
         }
         if ('error' in outcome) throw lostWrite(outcome.error, request.effect);
-        const { response } = outcome;
-        const answer = readAnswer(response, request.expected ?? 'data');
+        const { response, answer } = outcome;
         const waitMs = decision.retryAfterMs ?? waitOf(response, rules.waitFrom, now());
         const retryAfter = waitMs === undefined ? undefined : Math.ceil(waitMs / 1_000);
         const scope = scopeOf(credential, request.roots);
@@ -179,7 +188,10 @@ export function boundSend(
 }
 
 /** A declared host may be written as `host`, `host:port` or an address. */
-const hostOf = (text: string): string => (URL.canParse(text) && text.includes('://') ? new URL(text).host : text);
+function hostOf(text: string): string {
+  const address = text.includes('://') ? text : `https://${text}`;
+  return URL.canParse(address) ? new URL(address).host : text;
+}
 
 function retryRules(spec: RetrySpec | undefined): RetryRules {
   const { attempts, on, backoff, waitFrom } = spec ?? DEFAULT_RETRY;
@@ -202,7 +214,7 @@ const DEFAULT_RETRY: RetrySpec = {
 function lostWrite(error: unknown, effect: Effect): unknown {
   const isWrite = effect === 'create' || effect === 'update';
   const isLost =
-    isTielineError(error) && ['upstream_timeout', 'upstream_unreachable', 'response_too_large'].includes(error.code);
+    isTielineError(error) && /^(?:upstream_(?:timeout|unreachable|invalid)|response_too_large)$/.test(error.code);
   if (!isWrite || !isLost || wasNotSent(error)) return error;
   return new TielineError('outcome_unknown', `${error.message}; whether it was done is not known`, {
     hint: 'Look whether it was done before doing it again.',

@@ -18,13 +18,15 @@ export function readAnswer(response: HttpResponse, expected: 'data' | 'file'): A
 function readBody({ status, headers, bytes }: HttpResponse, expected: 'data' | 'file'): unknown {
   const isSuccess = status < 300;
   if (expected === 'file' && isSuccess) return null;
-  if (bytes.length === 0) return null;
+  const text = new TextDecoder().decode(bytes); // also takes a byte order mark away, which JSON.parse refuses
+  if (text.trim() === '') return null;
   const type = (headers['content-type'] ?? '').toLowerCase();
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8');
   const claimsJson = /^application\/(?:[\w.+-]+\+)?json\b/.test(type);
   if (claimsJson || /^\s*[[{]/.test(text)) {
     try {
-      return JSON.parse(text);
+      const value: unknown = JSON.parse(text);
+      if (isDeeper(value, DEEPEST)) throw new SyntaxError(`nested more than ${DEEPEST} deep`);
+      return value;
     } catch (cause) {
       if (claimsJson && isSuccess) throw invalid('JSON that cannot be read', cause);
     }
@@ -34,6 +36,14 @@ function readBody({ status, headers, bytes }: HttpResponse, expected: 'data' | '
   }
   return text;
 }
+
+/** What reads the value after this, `JSON.stringify` first, ends the stack on deeper ones. */
+const DEEPEST = 500;
+
+const isDeeper = (value: unknown, levels: number): boolean =>
+  value !== null &&
+  typeof value === 'object' &&
+  (levels === 0 || Object.values(value).some((it) => isDeeper(it, levels - 1)));
 
 const invalid = (what: string, cause?: unknown): TielineError =>
   new TielineError('upstream_invalid', `the provider answered with ${what}`, {

@@ -8,7 +8,7 @@ import { withDefaults } from '../connector/schema.ts';
 import type { Values } from '../connector/values.ts';
 import { TielineError } from '../errors.ts';
 import { loadSandbox } from '../expression/sandbox.ts';
-import { addIntegration, readIntegrations, replaceCredential } from '../integration/accounts.ts';
+import { addIntegration, readIntegrations, replaceCredential, updateIntegration } from '../integration/accounts.ts';
 import { checkIdentifier, type Integration } from '../integration/integration.ts';
 import type { Principal } from '../integration/principal.ts';
 import { type Account, accountScope, boundSend, openAccount } from './account.ts';
@@ -51,7 +51,10 @@ export async function connectAccount(engine: Engine, who: Principal, wanted: Con
   const existing = before.items.find((it) => it.identifier === identifier);
   if (existing && wanted.reconnect) {
     await replaceCredential(engine.keystore, who, existing, credential);
-    return { integration: existing, isDefault: before.default === existing.id, tested };
+    // They may be of another option, and another account at the provider.
+    const found = { option: option.key, settings: { ...existing.settings, ...wanted.settings }, account: facts };
+    const integration = (await updateIntegration(engine.keystore, who, existing, found)) ?? existing;
+    return { integration, isDefault: before.default === existing.id, tested };
   }
   const integration = await addIntegration(
     engine.keystore,

@@ -12,13 +12,14 @@ import { credentialKey, readIntegrations } from '../integration/accounts.ts';
 import type { Integration } from '../integration/integration.ts';
 import type { Principal } from '../integration/principal.ts';
 import { resolveIntegration } from '../integration/resolve.ts';
-import { scrubValues } from '../secret.ts';
 import { type Account, accountScope, boundSend, openAccount, type Received } from './account.ts';
+import { openCursor, sealCursor } from './cursor.ts';
 import type { Engine } from './engine.ts';
 import { fitResult } from './fit.ts';
 import { buildMime } from './mime.ts';
-import { asPosition, nextPosition, type PageArguments, pageParts } from './paging.ts';
+import { nextPosition, type PageArguments, pageParts } from './paging.ts';
 import { checkPolicy } from './policy.ts';
+import { withoutSecrets } from './redaction.ts';
 import { type Meta, type Outcome, shapeResult } from './result.ts';
 import { checkArguments } from './validate.ts';
 
@@ -98,41 +99,36 @@ async function run(engine: Engine, who: Principal, it: Run): Promise<Outcome> {
   await loadSandbox();
   const plan = action.plan();
   const place = `cursor ${who.organization} ${who.user} ${integration.id} ${action.tool.name}`;
-  const position = it.page.cursor === undefined ? undefined : openCursor(engine, place, it.page.cursor);
-  const page: PageArguments = { limit: it.page.limit, position };
+  const { limit, cursor } = it.page;
+  const page: PageArguments =
+    plan.pagination && cursor !== undefined
+      ? openCursor(engine.keystore, place, plan.pagination, cursor, limit)
+      : { limit, position: undefined };
   const account = openAccount(await accountOptions(engine, who, it.connector, integration, call.signal));
   try {
     const { received, steps } = await runSteps(account, action, plan, it.args, page);
-    const expanded = plan.expand && (await fanOut(account, action, plan, it.args, received, call.onProgress));
-    const roots = { args: it.args, steps, expanded, response: received.answer };
+    const expanded = await fanOut(account, action, plan, it.args, received, call.onProgress);
+    const roots = { args: it.args, steps, expanded: expanded?.bodies, response: received.answer };
     const scope = account.scope(roots);
     const shaped = shapeResult(plan.result, scope, received.bytes, account.scripts);
     const data = withoutSecrets(shaped.data, account.secrets());
+    // What the provider listed counts, also what was gone when it was looked at.
+    const count = expanded?.count ?? shaped.count;
     const next =
-      plan.pagination &&
-      nextPosition(plan.pagination, received.answer, scope, { ...page, count: shaped.count }, account.scripts);
+      plan.pagination && nextPosition(plan.pagination, received.answer, scope, { ...page, count }, account.scripts);
     const identity = integration.account.label;
     const meta: Meta = {
       integration: integration.identifier,
       ...(typeof identity === 'string' && identity !== integration.identifier && { account: identity }),
       ...(plan.pagination && {
-        page: next ? { cursor: engine.keystore.seal(place, next), hasMore: true } : { hasMore: false },
+        page: next
+          ? { cursor: sealCursor(engine.keystore, place, plan.pagination, { ...page, position: next }), hasMore: true }
+          : { hasMore: false },
       }),
     };
     return { ...fitResult({ data, meta }), ...(shaped.file && { file: shaped.file }) };
   } finally {
     account.dispose();
-  }
-}
-
-function openCursor(engine: Engine, place: string, cursor: string) {
-  try {
-    return asPosition(engine.keystore.unseal<unknown>(place, cursor));
-  } catch (cause) {
-    throw new TielineError('cursor_invalid', 'the cursor was not given by this tool for this account', {
-      hint: 'Use meta.page.cursor of the last answer as it is, with the same account, or leave it out.',
-      cause,
-    });
   }
 }
 
@@ -204,6 +200,7 @@ async function runSteps(account: Account, action: Action, plan: Plan, args: Valu
   let received: Received | undefined;
   for (const [i, step] of plan.steps.entries()) {
     const roots = { args, steps };
+    if (step.when || 'mime' in step) await account.ready();
     if (step.when && !step.when.evaluate(account.scope(roots), account.scripts)) continue;
     try {
       if ('mime' in step) {
@@ -234,7 +231,7 @@ function requestStep(
     plan: step.request,
     roots,
     // What a step before the last one does is told by its method: those of the steps that only look things up are safe.
-    effect: isLast || step.request.method !== 'GET' ? action.spec.effect : 'read',
+    effect: isLast || !['GET', 'HEAD'].includes(step.request.method) ? action.spec.effect : 'read',
     errors: plan.errors,
     retry: action.retry,
     expected: isLast && plan.result.kind === 'file' && !plan.result.base64 ? 'file' : 'data',
@@ -242,7 +239,10 @@ function requestStep(
   });
 }
 
-/** One request for each item of the answer, a few at a time. Gives their bodies in the order of the items. */
+/**
+ * One request for each item of the answer, a few at a time. Gives their bodies in the order of the items, and how many
+ * items the provider listed.
+ */
 async function fanOut(
   account: Account,
   action: Action,
@@ -250,9 +250,9 @@ async function fanOut(
   args: Values,
   received: Received,
   onProgress: Call['onProgress'],
-): Promise<unknown[]> {
+): Promise<{ bodies: unknown[]; count: number } | undefined> {
   const { expand } = plan;
-  if (!expand) return [];
+  if (!expand) return undefined;
   const items = expand.over.evaluate(account.scope({ args, response: received.answer }), account.scripts) ?? [];
   if (!Array.isArray(items)) throw new TielineError('upstream_invalid', 'the provider gave no list to expand');
   const chosen = items.slice(0, expand.max);
@@ -273,21 +273,16 @@ async function fanOut(
         bodies[i] = answer.body;
       } catch (error) {
         // Deleted since the list was made: it is no longer part of it.
-        if (!isTielineError(error) || error.code !== 'not_found') throw error;
+        if (!isTielineError(error) || error.code !== 'not_found') {
+          next = chosen.length; // the call fails: the others need not ask on
+          throw error;
+        }
       }
       onProgress?.(++done, chosen.length, `${action.entity}.${action.name}`);
     }
   };
   await Promise.all(Array.from({ length: Math.min(expand.concurrency, chosen.length) }, worker));
-  return bodies.filter((it) => it !== GONE);
+  return { bodies: bodies.filter((it) => it !== GONE), count: items.length };
 }
 
 const GONE = Symbol('gone');
-
-/** A provider may echo what it was sent; the account's own secrets do not go on to the caller. */
-function withoutSecrets(data: unknown, secrets: readonly string[]): unknown {
-  const text = JSON.stringify(data);
-  if (text === undefined) return null;
-  const clean = scrubValues(text, secrets);
-  return clean === text ? data : JSON.parse(clean);
-}

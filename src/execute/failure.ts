@@ -1,7 +1,8 @@
 import type { ErrorPlan } from '../connector/plan.ts';
-import { type ErrorCode, TielineError } from '../errors.ts';
+import { type ErrorCode, isTielineError, TielineError } from '../errors.ts';
 import type { Scripts } from '../expression/sandbox.ts';
 import type { Scope, Template } from '../expression/template.ts';
+import { scrub } from '../secret.ts';
 import type { Answer } from './answer.ts';
 
 /**
@@ -15,8 +16,17 @@ export function failureOf(
   options: { scripts: Scripts | undefined; retryAfter: number | undefined },
 ): TielineError | undefined {
   const inScope = { ...scope, response: answer };
-  const textOf = (template: Template | undefined) => tidy(template?.evaluate(inScope, options.scripts));
-  const rule = rules.find((it) => matches(it, answer, inScope, options.scripts));
+  const read: Read = (template) => {
+    try {
+      return template?.evaluate(inScope, options.scripts);
+    } catch (error) {
+      // Written for another answer than this one, such as the web page of a gateway: it says nothing here.
+      if (isTielineError(error) && error.code === 'expression_failed') return undefined;
+      throw error;
+    }
+  };
+  const textOf = (template: Template | undefined) => tidy(read(template));
+  const rule = rules.find((it) => matches(it, answer, read));
   if (!rule && answer.status < 400) return answer.status < 300 ? undefined : redirectFailure(answer);
   const code = rule?.code ?? codeOf(answer.status);
   const said = textOf(rule?.message) ?? messageIn(answer.body);
@@ -26,10 +36,12 @@ export function failureOf(
   });
 }
 
-function matches(rule: ErrorPlan, answer: Answer, scope: Scope, scripts: Scripts | undefined): boolean {
+type Read = (template: Template | undefined) => unknown;
+
+function matches(rule: ErrorPlan, answer: Answer, read: Read): boolean {
   if (rule.status !== undefined && !hasStatus(rule.status, answer.status)) return false;
   if (!rule.value) return true;
-  const value = rule.value.evaluate(scope, scripts);
+  const value = read(rule.value);
   if (rule.in) return rule.in.includes(value);
   if (rule.matches) return typeof value === 'string' && rule.matches.test(value.slice(0, 2_000));
   return Boolean(value);
@@ -73,23 +85,29 @@ function redirectFailure(answer: Answer): TielineError {
 function messageIn(body: unknown): string | undefined {
   if (typeof body === 'string') return /^\s*</.test(body) ? undefined : tidy(body);
   if (body === null || typeof body !== 'object') return undefined;
-  const { message, error, error_description: description, detail, errors } = body as Record<string, unknown>;
-  for (const said of [message, description, error, detail, Array.isArray(errors) ? errors[0] : undefined]) {
+  const { message, error, error_description: description, detail, title, errors, errorMessages } = body as Fields;
+  for (const said of [message, description, error, detail, title, first(errors), first(errorMessages)]) {
     const found = typeof said === 'string' ? tidy(said) : messageIn(said);
     if (found) return found;
   }
   return undefined;
 }
 
+type Fields = Readonly<Record<string, unknown>>;
+
+const first = (list: unknown): unknown => (Array.isArray(list) ? list[0] : undefined);
+
+const LONGEST_READ = 4_000;
 const LONGEST_MESSAGE = 300;
 
 /** Provider text as one bounded line without markup or invisible characters. */
 function tidy(text: unknown): string | undefined {
   if (typeof text !== 'string') return undefined;
-  const line = text
-    .slice(0, 4 * LONGEST_MESSAGE)
+  // A secret is looked for while it is whole: half a token is not found any more.
+  const line = scrub(text.slice(0, LONGEST_READ))
     .replace(/<[^<>]{0,200}>/g, ' ')
     .replace(/[\p{C}\s]+/gu, ' ')
     .trim();
-  return line.length > LONGEST_MESSAGE ? `${line.slice(0, LONGEST_MESSAGE)}…` : line || undefined;
+  if (line.length <= LONGEST_MESSAGE) return line || undefined;
+  return `${line.slice(0, LONGEST_MESSAGE).replace(/\p{Cs}$/u, '')}…`;
 }

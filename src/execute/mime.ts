@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer';
 import { TielineError } from '../errors.ts';
-import { type FileValue, fileBytes, mimeTypeOf } from './file.ts';
+import { asFile, type FileValue, fileBytes, mimeTypeOf } from './file.ts';
 
 /** A built RFC 5322 message, as `steps.<id>` shows it. */
 export type MimeMessage = { readonly base64url: string; readonly messageId: string };
@@ -23,20 +23,21 @@ type Fields = {
 export async function buildMime(fields: Fields): Promise<MimeMessage> {
   // Loaded on first use: most calls never build a mail.
   const { default: MailComposer } = await import('nodemailer/lib/mail-composer/index.js');
-  const { attachments, ...rest } = fields;
-  for (const [name, value] of Object.entries(rest)) {
-    if (name === 'text' || name === 'html') continue;
-    for (const line of Array.isArray(value) ? value : [value]) {
-      if (typeof line === 'string' && /[\r\n\0]/.test(line)) {
-        throw new TielineError('arguments_invalid', `${name} cannot hold a line break`);
-      }
+  const { attachments = [], ...rest } = fields;
+  const files = [attachments].flat().map(asFile);
+  const { text: _, html: __, ...headers } = rest;
+  const ofFiles = { 'a file name': files.map((it) => it.name), 'a file type': files.map(mimeTypeOf) };
+  for (const [name, value] of Object.entries({ ...headers, ...ofFiles })) {
+    if ([value].flat().some((it) => typeof it === 'string' && /[\r\n\0]/.test(it))) {
+      throw new TielineError('arguments_invalid', `${name} cannot hold a line break`);
     }
   }
   const composer = new MailComposer({
     ...(rest as object),
+    newline: 'windows', // RFC 5322 section 2.1, whatever the text came with
     disableFileAccess: true,
     disableUrlAccess: true,
-    attachments: attachments?.map((it) => ({
+    attachments: files.map((it) => ({
       filename: it.name,
       contentType: mimeTypeOf(it),
       content: Buffer.from(fileBytes(it)),

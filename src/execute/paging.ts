@@ -1,5 +1,4 @@
 import type { PaginationPlan } from '../connector/plan.ts';
-import { TielineError } from '../errors.ts';
 import type { Scripts } from '../expression/sandbox.ts';
 import type { Scope } from '../expression/template.ts';
 import type { Answer } from './answer.ts';
@@ -18,7 +17,7 @@ export function pageParts(plan: PaginationPlan, { limit, position }: PageArgumen
     if (place.in === 'header') Object.assign(parts.headers, { [place.name.toLowerCase()]: String(value) });
     else Object.assign(parts[place.in], { [place.name]: value });
   };
-  if (plan.limit) put(plan.limit, sizeOf(plan, limit) ?? plan.limit.default);
+  if (plan.limit) put(plan.limit, pageSize(plan, limit) ?? plan.limit.default);
   if (plan.send && position) put(plan.send, 'cursor' in position ? position.cursor : position.number);
   else if (plan.send && plan.kind === 'page') put(plan.send, plan.start);
   return {
@@ -28,7 +27,8 @@ export function pageParts(plan: PaginationPlan, { limit, position }: PageArgumen
   };
 }
 
-const sizeOf = (plan: PaginationPlan, limit: number | undefined): number | undefined =>
+/** How many records a page has, where the definition says. */
+export const pageSize = (plan: PaginationPlan, limit: number | undefined): number | undefined =>
   plan.limit && Math.min(limit ?? plan.limit.default, plan.limit.max);
 
 /**
@@ -65,7 +65,7 @@ function step(
     return next === undefined ? undefined : { url: next };
   }
   if (count === undefined || count === 0) return undefined;
-  const size = sizeOf(plan, limit);
+  const size = pageSize(plan, limit);
   const total = Number(plan.total?.evaluate(scope, scripts) ?? Number.NaN);
   if (plan.kind === 'offset') {
     const offset = (position && 'number' in position ? position.number : 0) + count;
@@ -92,14 +92,4 @@ export function linkTo(relation: string, header: string): string | undefined {
     if (relations?.includes(relation)) return match[1];
   }
   return undefined;
-}
-
-/** Checks what a cursor was opened to. */
-export function asPosition(value: unknown): Position {
-  if (value !== null && typeof value === 'object') {
-    if ('cursor' in value && typeof value.cursor === 'string') return { cursor: value.cursor };
-    if ('number' in value && typeof value.number === 'number') return { number: value.number };
-    if ('url' in value && typeof value.url === 'string') return { url: value.url };
-  }
-  throw new TielineError('cursor_invalid', 'the cursor does not fit this tool');
 }

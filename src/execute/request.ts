@@ -3,10 +3,10 @@ import type { Server } from '../connector/connector.ts';
 import type { BodyPlan, RequestPlan } from '../connector/plan.ts';
 import { TielineError } from '../errors.ts';
 import type { Scripts } from '../expression/sandbox.ts';
-import type { Scope } from '../expression/template.ts';
+import { compileTemplate, type Scope } from '../expression/template.ts';
 import { formData, type Part } from '../network/form.ts';
 import type { HttpRequest } from '../network/send.ts';
-import { type FileValue, fileBytes, mimeTypeOf } from './file.ts';
+import { asFile, fileBytes, mimeTypeOf } from './file.ts';
 
 /** What paging adds to a request, or the whole address where the provider gave that. */
 export type PageParts = {
@@ -29,14 +29,15 @@ export type BuildInput = {
 export function buildRequest(input: BuildInput): HttpRequest {
   const { plan, server, scope, credential, page, scripts } = input;
   const base = baseUrl(server, scope, scripts);
-  const url = page?.url === undefined ? address(plan, base, scope, scripts) : pageAddress(page.url, base);
+  const own = address(plan, base, scope, scripts);
+  const url = page?.url === undefined ? own : pageAddress(page.url, own);
   if (page?.url === undefined) {
     const query = [server.query, plan.query].map((it) => it.evaluate(scope, scripts) as Record<string, unknown>);
     for (const [name, value] of Object.entries({ ...query[0], ...query[1], ...page?.query }))
-      appendQuery(url, name, value);
+      for (const text of textsOf(`query parameter ${name}`, value)) url.searchParams.append(name, text);
   }
   for (const [name, value] of Object.entries(credential.query ?? {})) url.searchParams.set(name, value);
-  const body = plan.body && buildBody(plan.body, scope, page, scripts);
+  const body = (plan.body ?? page?.json) && buildBody(plan.body ?? NO_BODY, scope, page, scripts);
   const headers = headerTexts({
     accept: 'application/json, */*;q=0.5',
     'user-agent': 'tieline',
@@ -84,24 +85,26 @@ function address(plan: RequestPlan, base: URL, scope: Scope, scripts: Scripts | 
   return url;
 }
 
-/** A next-page address comes from the provider, so it may only lead back to the same place. */
-function pageAddress(next: string, base: URL): URL {
-  const url = URL.canParse(next, base.href) ? new URL(next, base) : undefined;
-  if (!url || url.origin !== base.origin || url.username || url.password) {
+/** A next-page address comes from the provider, so it may only lead back to where the first page was. */
+function pageAddress(next: string, first: URL): URL {
+  const url = URL.canParse(next, first.href) ? new URL(next, first) : undefined;
+  if (!url || url.origin !== first.origin || url.username || url.password) {
     throw new TielineError('target_forbidden', 'the next page is on another host');
   }
   return url;
 }
 
-function appendQuery(url: URL, name: string, value: unknown): void {
-  if (value === undefined || value === null) return;
-  for (const it of Array.isArray(value) ? value : [value]) {
-    if (it !== null && typeof it === 'object') {
-      throw new TielineError('arguments_invalid', `query parameter ${name} cannot hold an object`);
-    }
-    if (it !== undefined && it !== null) url.searchParams.append(name, String(it));
-  }
+/** The texts of a parameter: one for each item of a list, none for what is absent. */
+function textsOf(name: string, value: unknown): string[] {
+  return [value].flat().flatMap((it) => {
+    if (it === undefined || it === null) return [];
+    if (typeof it === 'object') throw new TielineError('arguments_invalid', `${name} cannot hold an object`);
+    return [String(it)];
+  });
 }
+
+/** For a page parameter in the body of a request that has none by itself. */
+const NO_BODY: BodyPlan = { kind: 'json', content: compileTemplate({}), contentType: undefined };
 
 type Body = { readonly content: NonNullable<HttpRequest['body']>; readonly contentType: string | undefined };
 
@@ -109,10 +112,12 @@ function buildBody(plan: BodyPlan, scope: Scope, page: PageParts | undefined, sc
   if (plan.kind === 'multipart') {
     const parts = plan.parts.flatMap((it): Part[] => {
       const value = it.value?.evaluate(scope, scripts);
-      const file = it.file?.evaluate(scope, scripts) as FileValue | undefined;
-      if (file)
+      const given = it.file?.evaluate(scope, scripts) ?? undefined;
+      if (given !== undefined) {
+        const file = asFile(given);
         return [{ name: it.name, file: { name: file.name, mimeType: mimeTypeOf(file), bytes: fileBytes(file) } }];
-      return value === undefined || value === null ? [] : [{ name: it.name, value: String(value) }];
+      }
+      return textsOf(`form field ${it.name}`, value).map((text) => ({ name: it.name, value: text }));
     });
     return { content: formData(parts), contentType: undefined };
   }
@@ -123,14 +128,12 @@ function buildBody(plan: BodyPlan, scope: Scope, page: PageParts | undefined, sc
   }
   if (plan.kind === 'form') {
     const form = new URLSearchParams();
-    for (const [name, value] of Object.entries((content ?? {}) as Record<string, unknown>)) {
-      for (const it of Array.isArray(value) ? value : [value]) {
-        if (it !== undefined && it !== null) form.append(name, String(it));
-      }
-    }
+    for (const [name, value] of Object.entries((content ?? {}) as Record<string, unknown>))
+      for (const text of textsOf(`form field ${name}`, value)) form.append(name, text);
     return { content: form.toString(), contentType: plan.contentType ?? 'application/x-www-form-urlencoded' };
   }
-  return { content: String(content ?? ''), contentType: plan.contentType ?? 'text/plain; charset=utf-8' };
+  const text = typeof content === 'object' && content !== null ? JSON.stringify(content) : String(content ?? '');
+  return { content: text, contentType: plan.contentType ?? 'text/plain; charset=utf-8' };
 }
 
 function lowerCase(headers: unknown): Record<string, unknown> {

@@ -49,9 +49,11 @@ function shapeFile(
     return typeof value === 'string' && value !== '' ? value : undefined;
   };
   const name = textOf(plan.name) ?? 'file';
-  const declared = textOf(plan.mimeType)?.split(';')[0]?.trim();
+  const declared = textOf(plan.mimeType)?.split(';')[0]?.trim().toLowerCase();
   const mimeType = mimeTypeOf({ name, mimeType: declared });
-  const bytes = plan.base64 ? decodeBase64(textOf(plan.base64) ?? '') : body;
+  const encoded = plan.base64?.evaluate(scope, scripts);
+  // Content that is not there is no empty file.
+  const bytes = plan.base64 ? (typeof encoded === 'string' ? decodeBase64(encoded) : undefined) : body;
   if (!bytes) throw new TielineError('upstream_invalid', `the content of ${name} is not base64`);
   return { data: { name, mimeType, bytes: bytes.length }, count: undefined, file: { name, mimeType, bytes } };
 }

@@ -7,6 +7,7 @@ import { TielineError } from '../errors.ts';
 const validators = new WeakMap<JsonSchema, Validator>();
 
 const MOST_PROBLEMS = 8;
+const LONGEST_NAME = 80;
 
 /** Throws `arguments_invalid` that names every argument at fault and what it should be. */
 export function checkArguments(schema: JsonSchema, args: unknown, what = 'the arguments'): void {
@@ -34,19 +35,26 @@ function leaves(errors: readonly OutputUnit[]): readonly OutputUnit[] {
 function explain({ instanceLocation, keyword, error }: OutputUnit, schema: JsonSchema): string {
   const at = instanceLocation.replace(/^#\/?/, '').replaceAll('/', '.');
   if (keyword === 'additionalProperties') {
-    const name = /^Property "(.*)" does not match/.exec(error)?.[1] ?? '';
+    const name = nameIn(/^Property "(.*)" does not match/s.exec(error));
     const near =
       at === '' ? nearest(name, Object.keys((schema as { properties?: object }).properties ?? {})) : undefined;
     return `${at ? `${at}.` : ''}${name} is not known${near ? `, did you mean ${near}?` : ''}`;
   }
   if (keyword === 'required') {
-    const name = /property "(.*)"/.exec(error)?.[1] ?? '';
+    const name = nameIn(/property "(.*)"/s.exec(error));
     return `${at ? `${at}.` : ''}${name} is missing`;
   }
   const plain = error
-    .replace(/^Instance type "(\w+)" is invalid\. Expected "([^"]+)"\.$/, 'is $1, not $2')
+    .replace(/^Instance type "(\w+)" is invalid\. Expected (.+)\.$/, (_, is: string, not: string) => {
+      return `is ${is}, not ${not.replaceAll('"', '').replaceAll(', ', ' or ')}`;
+    })
     .replace(/^Instance does not match any of /, 'is none of ')
+    .replace(/^Instance does not match /, 'is not ')
     .replace(/^Items? /, '')
     .replace(/\.$/, '');
   return `${at || 'the value'}: ${plain}`;
 }
+
+/** A name as a message can show it: the caller chose it. */
+const nameIn = (match: RegExpExecArray | null): string =>
+  (match?.[1] ?? '').slice(0, LONGEST_NAME).replace(/\p{C}/gu, ' ');

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Credential } from '../auth/credential.ts';
 import { TielineError } from '../errors.ts';
 import type { Keystore } from '../keystore/keystore.ts';
@@ -38,6 +39,9 @@ export async function readAllIntegrations(
 
 const MOST_TRIES = 20;
 
+/** Milliseconds, by chance and ever more: those who came together must not go on together. */
+const pause = (tries: number): Promise<void> => sleep(Math.random() * Math.min(200, 2 ** tries));
+
 /** Applies a rule to the stored record, again if somebody else changed it meanwhile. */
 async function change(
   keystore: Keystore,
@@ -50,6 +54,7 @@ async function change(
     const record = await keystore.read<Integrations>(key);
     const next = rule(record?.value ?? noIntegrations);
     if (await keystore.replace(key, record, next)) return next;
+    await pause(i);
   }
   throw new TielineError('store_unavailable', 'the integrations kept changing', { hint: 'Try again.', retryAfter: 1 });
 }
@@ -104,6 +109,18 @@ export const renameIntegration = (
     withIdentifier(all, resolveIntegration(all, connector, identifier).id, next),
   );
 
+/** Puts what a new connect found out under an account that is there. Gives the account as it is then. */
+export async function updateIntegration(
+  keystore: Keystore,
+  who: Principal,
+  { id, connector }: Integration,
+  found: Pick<Integration, 'option' | 'settings' | 'account'>,
+): Promise<Integration | undefined> {
+  const update = (it: Integration) => (it.id === id ? { ...it, ...found } : it);
+  const all = await change(keystore, who, connector, (before) => ({ ...before, items: before.items.map(update) }));
+  return all.items.find((it) => it.id === id);
+}
+
 /** Puts new credentials under an account that is there, keeping its identifier, settings and place as default. */
 export async function replaceCredential(
   keystore: Keystore,
@@ -116,6 +133,7 @@ export async function replaceCredential(
     const record = await keystore.read<Credential>(key);
     const version = (record?.value.version ?? 0) + 1;
     if (await keystore.replace(key, record, { ...credential, version })) return;
+    await pause(i);
   }
   throw new TielineError('store_unavailable', 'the credential kept changing', { hint: 'Try again.', retryAfter: 1 });
 }

@@ -28,11 +28,14 @@ export const noIntegrations: Integrations = { items: [], default: null };
 
 const LONGEST_IDENTIFIER = 128;
 
+/** U+FE0F is let through: emoji are written with it. */
+const INVISIBLE = /(?!\uFE0F)[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/u;
+
 /** The text as an identifier. Throws `arguments_invalid`. */
 export function checkIdentifier(text: string): string {
-  const identifier = text.trim();
-  // Line breaks and invisible characters would let one account be shown as another.
-  if (identifier === '' || identifier.length > LONGEST_IDENTIFIER || /[\p{C}\p{Zl}\p{Zp}]/u.test(identifier)) {
+  // Line breaks, invisible characters and two ways to write one letter would let one account be shown as another.
+  const identifier = text.trim().normalize('NFC');
+  if (identifier === '' || identifier.length > LONGEST_IDENTIFIER || INVISIBLE.test(identifier)) {
     throw new TielineError('arguments_invalid', `an identifier is 1 to ${LONGEST_IDENTIFIER} visible characters`);
   }
   return identifier;

@@ -9,7 +9,7 @@ import type { Integration, Integrations } from './integration.ts';
  */
 export function resolveIntegration(all: Integrations, connector: string, identifier?: string): Integration {
   if (identifier !== undefined) {
-    const named = all.items.find((it) => it.identifier === identifier);
+    const named = all.items.find((it) => it.identifier === identifier.normalize('NFC'));
     if (named) return named;
     const there = all.items.map((it) => it.identifier);
     throw new TielineError('integration_unknown', `${connector} has no integration ${JSON.stringify(identifier)}`, {

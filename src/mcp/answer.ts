@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { randomUUID } from 'node:crypto';
 import { isTielineError, TielineError } from '../errors.ts';
 import type { FileContent, Outcome } from '../execute/result.ts';
@@ -17,6 +18,9 @@ export type ToolAnswer = {
 
 const LARGEST_FILE = 4 * 1024 * 1024;
 
+/** The images that models take; many clients fail the whole turn on any other. */
+const SHOWN = new Set(['image/png', 'image/jpeg', 'image/gif', 'image/webp']);
+
 /** The result twice over, as some clients pass on only the structured form and others only the text. */
 export function resultAnswer({ data, meta, file }: Outcome): ToolAnswer {
   const structuredContent = { data, meta };
@@ -33,9 +37,10 @@ function fileContent({ name, mimeType, bytes }: FileContent): Content {
     );
   }
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-  if (mimeType.startsWith('image/')) return { type: 'image', data: buffer.toString('base64'), mimeType };
-  const uri = `tieline://file/${encodeURIComponent(name)}`;
-  const isText = mimeType.startsWith('text/') || /[/+]json$/.test(mimeType);
+  if (SHOWN.has(mimeType)) return { type: 'image', data: buffer.toString('base64'), mimeType };
+  const uri = `tieline://file/${encodeURIComponent(Buffer.from(name).toString())}`; // without lone surrogates
+  // Text in another encoding would be damaged on the way.
+  const isText = (mimeType.startsWith('text/') || /[/+](?:json|xml)$/.test(mimeType)) && isUtf8(buffer);
   const body = isText ? { text: buffer.toString('utf8') } : { blob: buffer.toString('base64') };
   return { type: 'resource', resource: { uri, mimeType, ...body } };
 }

@@ -1,0 +1,62 @@
+import * as oauth from 'oauth4webapi';
+import { isTielineError, TielineError } from '../errors.ts';
+import type { HttpResponse } from '../network/send.ts';
+import { scrub } from '../secret.ts';
+
+/** Errors of RFC 6749 §5.2 after which the grant is over, whatever is done with it. */
+const GRANT_IS_OVER = new Set(['invalid_grant', 'bad_refresh_token', 'token_revoked', 'invalid_refresh_token']);
+
+/** Errors that speak of the moment, although they come with the status of a wrong request. */
+const MOMENTARY = new Set(['server_error', 'temporarily_unavailable']);
+
+/** The failure of a token request in Tieline's terms: is it the grant, the client, or the moment? */
+export function tokenError(error: unknown, connector: string, last: HttpResponse | undefined): TielineError {
+  if (error instanceof oauth.ResponseBodyError) {
+    const reason = [error.error, error.error_description].flatMap((it) => plain(it) ?? []).join(': ');
+    if (GRANT_IS_OVER.has(error.error)) {
+      return new TielineError(
+        'reauthorization_required',
+        `${connector} no longer accepts this authorization (${reason})`,
+        {
+          hint: `Connect the account again: tieline connect ${connector}`,
+          cause: withoutAnswer(error),
+        },
+      );
+    }
+    if (error.status < 500 && error.status !== 429 && !MOMENTARY.has(error.error)) {
+      return new TielineError('config_invalid', `${connector} refused the token request (${reason})`, {
+        hint: 'Check the client ID, client secret and scopes of the OAuth app.',
+        cause: withoutAnswer(error),
+      });
+    }
+  }
+  // What did not come from the network, such as an address that may not be reached, is the same at the next try.
+  if (isTielineError(error) && !/^(?:upstream|response)_/.test(error.code)) return error;
+  const status = last ? ` (status ${last.status})` : '';
+  const what = isTielineError(error) ? `: ${error.message}` : status;
+  return new TielineError('refresh_failed', `the token endpoint of ${connector} could not be used${what}`, {
+    hint: 'Try again in a while.',
+    retryAfter: secondsToWait(last) ?? 30,
+    cause: withoutAnswer(error),
+  });
+}
+
+function secondsToWait(last: HttpResponse | undefined): number | undefined {
+  const text = last?.headers['retry-after']?.trim() ?? '';
+  return /^\d{1,5}$/.test(text) ? Number(text) : undefined;
+}
+
+/** Provider text that may be shown: one line, bounded, no markup, nothing secret that was sent. */
+export const plain = (text: string | undefined): string | undefined =>
+  scrub(text ?? '')
+    .replace(/[<>\s\p{C}]+/gu, ' ')
+    .trim()
+    .slice(0, 200) || undefined;
+
+/** The error as a cause. The library's own keep what the provider answered, and tokens with it. */
+export function withoutAnswer(error: unknown): unknown {
+  if (!(error instanceof Error) || isTielineError(error)) return error;
+  const bare = new Error(error.message);
+  if (error.stack !== undefined) bare.stack = error.stack;
+  return bare;
+}

@@ -1,0 +1,234 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import {
+  addIntegration,
+  readAllIntegrations,
+  readIntegrations,
+  removeIntegration,
+  renameIntegration,
+  replaceCredential,
+  setDefaultIntegration,
+} from '../../src/integration/accounts.ts';
+import { readApp, writeApp } from '../../src/integration/app.ts';
+import type { Integration } from '../../src/integration/integration.ts';
+import type { Principal } from '../../src/integration/principal.ts';
+import { memoryKeyring } from '../../src/keystore/keyring.ts';
+import type { Keystore } from '../../src/keystore/keystore.ts';
+import { memoryStore } from '../../src/keystore/memory.ts';
+import { failureOf } from '../keystore/failure.ts';
+import { credentialOf, credentialsIn, principal, tokenOf, watched } from './place.ts';
+
+const ada = principal('org', 'ada');
+const inMemory = () => watched(memoryStore(), memoryKeyring());
+
+const account = (identifier: string, createdAt: number, connector = 'desk'): Omit<Integration, 'id'> => ({
+  connector,
+  identifier,
+  option: 'oauth',
+  settings: {},
+  account: {},
+  createdAt,
+});
+
+const add = (keystore: Keystore, who: Principal, identifier: string, createdAt = 0, connector = 'desk') =>
+  addIntegration(keystore, who, account(identifier, createdAt, connector), credentialOf(identifier));
+
+/** The code of the failure, or undefined. */
+const codeOf = (work: Promise<unknown>): Promise<string | undefined> =>
+  work.then(
+    () => undefined,
+    (error: { code?: string }) => error.code ?? String(error),
+  );
+
+type Command = {
+  readonly act: 'add' | 'remove' | 'default' | 'rename';
+  readonly name: string;
+  readonly other: string;
+  readonly at: number;
+};
+
+const names = fc.constantFrom('a', 'b', 'c', 'd', 'e');
+const command: fc.Arbitrary<Command> = fc.record({
+  act: fc.constantFrom('add', 'add', 'remove', 'default', 'rename'),
+  name: names,
+  other: names,
+  at: fc.integer({ min: 0, max: 5 }),
+});
+
+/** The rules as a user would tell them: a list of names in the order they came, and which one is the default. */
+class Model {
+  items: { name: string; at: number; token: string }[] = [];
+  default: string | undefined;
+
+  /** Gives the code of the failure that must follow. */
+  run({ act, name, other, at }: Command): string | undefined {
+    const found = this.items.find((it) => it.name === name);
+    if (act === 'add') {
+      if (found) return 'integration_exists';
+      this.items.push({ name, at, token: `token of ${name}` });
+      this.default ??= name;
+      return undefined;
+    }
+    if (!found) return 'integration_unknown';
+    if (act === 'default') this.default = name;
+    if (act === 'rename') {
+      if (other !== name && this.items.some((it) => it.name === other)) return 'integration_exists';
+      found.name = other;
+      if (this.default === name) this.default = other;
+    }
+    if (act === 'remove') {
+      this.items = this.items.filter((it) => it !== found);
+      const latest = Math.max(...this.items.map((it) => it.at));
+      if (this.default === name) this.default = this.items.filter((it) => it.at === latest).at(-1)?.name;
+    }
+    return undefined;
+  }
+}
+
+function run(keystore: Keystore, who: Principal, { act, name, other, at }: Command): Promise<unknown> {
+  if (act === 'add') return add(keystore, who, name, at);
+  if (act === 'remove') return removeIntegration(keystore, who, 'desk', name);
+  if (act === 'default') return setDefaultIntegration(keystore, who, 'desk', name);
+  return renameIntegration(keystore, who, 'desk', name, other);
+}
+
+describe('the accounts of a user', () => {
+  it('follow the rules of identifiers and default, whatever is done in whatever order', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(command, { maxLength: 25 }), async (commands) => {
+        const place = await watched(memoryStore(), memoryKeyring());
+        const { keystore } = place;
+        const model = new Model();
+        for (const it of commands) {
+          expect(await codeOf(run(keystore, ada, it))).toBe(model.run(it));
+          const { items, default: chosen } = await readIntegrations(keystore, ada, 'desk');
+          expect(items.map((its) => its.identifier)).toEqual(model.items.map((its) => its.name));
+          expect(items.find((its) => its.id === chosen)?.identifier).toBe(model.default);
+          expect(chosen === null).toBe(items.length === 0);
+          const stored = await Promise.all(items.map((its) => tokenOf(keystore, ada, 'desk', its.id)));
+          expect(stored).toEqual(model.items.map((its) => its.token));
+          expect(await credentialsIn(place)).toBe(items.length);
+        }
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it('of several connectors are apart, and come in one read', async () => {
+    const { keystore } = await inMemory();
+    await add(keystore, ada, 'x', 1, 'desk');
+    await add(keystore, ada, 'x', 2, 'mail');
+    await setDefaultIntegration(keystore, ada, 'mail', 'x');
+    const all = await readAllIntegrations(keystore, ada, ['mail', 'desk', 'none']);
+    expect([...all].map(([connector, { items }]) => [connector, items.map((it) => it.identifier)])).toEqual([
+      ['mail', ['x']],
+      ['desk', ['x']],
+      ['none', []],
+    ]);
+    await removeIntegration(keystore, ada, 'desk', 'x');
+    expect((await readIntegrations(keystore, ada, 'mail')).items).toHaveLength(1);
+  });
+
+  it('keep name and place as default when their credential is replaced', async () => {
+    const { keystore } = await inMemory();
+    const first = await add(keystore, ada, 'a');
+    await add(keystore, ada, 'b');
+    const before = await readIntegrations(keystore, ada, 'desk');
+    const { version: _, ...fresh } = credentialOf('a, again');
+    await replaceCredential(keystore, ada, first, fresh);
+    await Promise.all([1, 2, 3].map(() => replaceCredential(keystore, ada, first, fresh)));
+    expect(await readIntegrations(keystore, ada, 'desk')).toEqual(before);
+    expect(await tokenOf(keystore, ada, 'desk', first.id)).toBe('token of a, again');
+  });
+
+  it('can be removed although the credential is damaged', async () => {
+    const store = memoryStore();
+    const place = await watched(store, memoryKeyring());
+    await add(place.keystore, ada, 'a');
+    for (const key of (await place.rows()).keys()) if (key.startsWith('credential.')) await store.set(key, 'damaged');
+    await removeIntegration(place.keystore, ada, 'desk', 'a');
+    expect(await credentialsIn(place)).toBe(0);
+  });
+});
+
+describe('two users', () => {
+  const odd = fc.constantFrom(
+    '',
+    '.',
+    '..',
+    ':',
+    '_',
+    '%',
+    '\0',
+    '*',
+    'ada',
+    'ada.bob',
+    'YWRh',
+    '__proto__',
+    '\ud800',
+    '\udc00',
+    '\ufffd',
+    'é',
+    'e\u0301',
+    'A'.repeat(300),
+  );
+  const text = fc.oneof(
+    odd,
+    fc.string({ unit: 'binary' }),
+    fc.string().map((it) => `${it}.${it}`),
+  );
+  const person = fc.tuple(text, text);
+  /** Two that are one when organization and user are put together. */
+  const splits = fc
+    .tuple(fc.constantFrom('', '.', ':', '/', '\0'), text, text, text)
+    .map(([joint, x, y, z]): [[string, string], [string, string]] => [
+      [`${x}${joint}${y}`, z],
+      [x, `${y}${joint}${z}`],
+    ]);
+  const pair = fc.oneof(fc.tuple(person, person), splits).filter(([[o1, u1], [o2, u2]]) => o1 !== o2 || u1 !== u2);
+
+  it('never see or touch each other’s accounts, whatever they are called', async () => {
+    await fc.assert(
+      fc.asyncProperty(pair, fc.array(command, { maxLength: 8 }), async ([[o1, u1], [o2, u2]], commands) => {
+        const [a, b] = [principal(o1, u1), principal(o2, u2)];
+        const place = await watched(memoryStore(), memoryKeyring());
+        const { keystore } = place;
+        for (const name of ['a', 'b', 'c']) await add(keystore, a, name);
+        const rowsOfA = await place.rows();
+        expect(await readIntegrations(keystore, b, 'desk')).toEqual({ items: [], default: null });
+        const model = new Model();
+        for (const it of commands) {
+          // As B, every name of A's answers as one that nobody has.
+          expect(await codeOf(run(keystore, b, it))).toBe(model.run(it));
+        }
+        const now = await place.rows();
+        for (const [key, row] of rowsOfA) expect(now.get(key)).toBe(row);
+        expect((await readIntegrations(keystore, b, 'desk')).items).toHaveLength(model.items.length);
+      }),
+    );
+  });
+
+  it('cannot tell an account of the other from one that is not there', async () => {
+    const { keystore } = await inMemory();
+    const bob = principal('org', 'bob');
+    const { id } = await add(keystore, ada, 'secret-project');
+    for (const act of ['remove', 'default', 'rename'] as const) {
+      for (const name of ['secret-project', id]) {
+        const error = await failureOf(run(keystore, bob, { act, name, other: 'x', at: 0 }));
+        const unknown = await failureOf(run(keystore, bob, { act, name: 'nothing', other: 'x', at: 0 }));
+        expect(error.message.replace(name, 'nothing')).toBe(unknown.message);
+        expect([error.code, error.hint]).toEqual([unknown.code, unknown.hint]);
+      }
+    }
+    expect(await tokenOf(keystore, bob, 'desk', id)).toBeUndefined();
+    expect(await tokenOf(keystore, ada, 'desk', id)).toBe('token of secret-project');
+  });
+
+  it('share the app of their organization, and of no other', async () => {
+    const { keystore } = await inMemory();
+    await writeApp(keystore, ada, 'desk', { clientId: 'c' });
+    expect(await readApp(keystore, principal('org', 'bob'), 'desk')).toEqual({ clientId: 'c' });
+    expect(await readApp(keystore, principal('other', 'ada'), 'desk')).toEqual({});
+    expect(await readApp(keystore, ada, 'mail')).toEqual({});
+  });
+});
