@@ -10,10 +10,11 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   expression: [],
   keystore: [],
   network: [],
+  sql: ['network'],
   connector: ['expression'],
   auth: ['connector', 'expression', 'keystore', 'network'],
   integration: ['auth', 'connector', 'keystore'],
-  execute: ['auth', 'connector', 'expression', 'integration', 'keystore', 'network'],
+  execute: ['auth', 'connector', 'expression', 'integration', 'keystore', 'network', 'sql'],
   mcp: ['connector', 'execute', 'integration'],
   sandbox: [],
   demo: ['auth', 'cli', 'execute', 'integration', 'sandbox'],
@@ -30,6 +31,12 @@ const ONLY_IN: Readonly<Record<string, readonly string[]>> = {
   '@modelcontextprotocol/server/stdio': ['mcp'],
   'quickjs-emscripten-core': ['expression'],
   'oidc-provider': ['sandbox'],
+  '@keyv/postgres': ['keystore'],
+  '@keyv/redis': ['keystore'],
+  aws4: ['auth'],
+  jose: ['auth'],
+  pg: ['keystore', 'sql'],
+  mysql2: ['sql'],
 };
 
 const files = readdirSync(source, { withFileTypes: true, recursive: true })

@@ -1,0 +1,135 @@
+import { promises as dns, type LookupAddress } from 'node:dns';
+import { connect, isIP, type LookupFunction, type Socket } from 'node:net';
+import { TielineError } from '../errors.ts';
+import { exemption, isPublicAddress, type NetworkPolicy, type Resolve } from '../network/guard.ts';
+import type { ServerAddress, Tls } from './address.ts';
+import { untilStopped } from './clock.ts';
+
+export type DialPolicy = NetworkPolicy & {
+  /** Default: the system's resolver. */
+  readonly resolve?: Resolve | undefined;
+};
+
+/** An open TCP connection to an address that was checked. */
+export type Line = {
+  readonly socket: Socket;
+  readonly tls: Tls;
+  /** To be called as the driver hands over rows: what comes in between them is bounded. */
+  mark(): void;
+  /** The connection was ended as too much came in. */
+  isFlooded(): boolean;
+};
+
+const HINT = 'Ask the operator to add this host to the private hosts that may be reached.';
+const CONNECT_MS = 10_000;
+
+/** The most a driver may gather before it hands over a row. */
+const MOST_BYTES = 64 * 1024 * 1024;
+const LOOK_MS = 20;
+
+/**
+ * Connects to public addresses and the operator's exemptions, to the very addresses that were checked.
+ *
+ * @throws TielineError `target_forbidden`, `upstream_unreachable`, or the reason of `stop`.
+ */
+export async function dial(address: ServerAddress, policy: DialPolicy, stop: AbortSignal): Promise<Line> {
+  const { host, port } = address;
+  const late = AbortSignal.timeout(CONNECT_MS);
+  const signal = AbortSignal.any([stop, late]);
+  let socket: Socket | undefined;
+  try {
+    const found = await untilStopped(resolveHost(host, policy), signal);
+    const tls = tlsFor(address, check(address, found, policy));
+    socket = connect({ host, port, lookup: answering(found), noDelay: true, keepAlive: true });
+    shield(socket);
+    await untilStopped(next(socket, 'connect'), signal);
+    return { socket, tls, ...limitBytes(socket) };
+  } catch (error) {
+    socket?.destroy();
+    if (late.aborted && !stop.aborted) {
+      throw new TielineError('upstream_unreachable', `${host}:${port} did not answer within ${CONNECT_MS / 1_000} s`);
+    }
+    throw error;
+  }
+}
+
+/**
+ * A driver that trips over what a hostile server sends throws where nobody can catch it, which would end the process.
+ * Here it loses its connection instead.
+ */
+export function shield(socket: Socket): void {
+  const emit = socket.emit.bind(socket) as (event: string | symbol, ...values: unknown[]) => boolean;
+  socket.emit = (event: string | symbol, ...values: unknown[]): boolean => {
+    try {
+      return emit(event, ...values);
+    } catch (error) {
+      if (event === 'error' || event === 'close') return false;
+      socket.destroy(error instanceof Error ? error : new Error('the driver failed'));
+      return true;
+    }
+  };
+}
+
+/** What comes with the next such event; fails if the socket does. */
+export function next<T>(socket: Socket, event: 'connect' | 'secureConnect' | 'data'): Promise<T> {
+  return new Promise((resolve, reject) => {
+    socket.once(event, resolve);
+    socket.once('error', reject);
+    socket.once('close', () => reject(Object.assign(new Error('connection closed'), { code: 'ECONNRESET' })));
+  });
+}
+
+/** Whether all of these addresses are ones that the operator has opened; throws if one may not be reached at all. */
+function check({ host, port }: ServerAddress, found: readonly LookupAddress[], policy: NetworkPolicy): boolean {
+  const exempt = exemption(policy);
+  const opened = found.map((it) => exempt(host, port) || exempt(it.address, port));
+  // One bad answer refuses the name: picking the good one would let an attacker retry.
+  if (!found.every((it, index) => opened[index] || (isPublicAddress(it.address) && isDatabasePort(port)))) {
+    throw new TielineError('target_forbidden', `${host} is not a public address`, { hint: HINT });
+  }
+  return opened.every(Boolean);
+}
+
+function tlsFor({ host, tls, ca }: ServerAddress, isOpened: boolean): Tls {
+  const chosen = tls ?? (isOpened && ca === undefined ? 'prefer' : 'require');
+  if (chosen === 'require' || isOpened) return chosen;
+  throw new TielineError('target_forbidden', `${host} may be reached over TLS only`, { hint: HINT });
+}
+
+/** Below 1024 live SSH, SMTP and the like, which have no business with a database client. */
+function isDatabasePort(port: number): boolean {
+  return port === 443 || port >= 1024;
+}
+
+async function resolveHost(host: string, { resolve }: DialPolicy): Promise<readonly LookupAddress[]> {
+  const family = isIP(host);
+  if (family !== 0) return [{ address: host, family }];
+  const found = await (resolve ? resolve(host) : dns.lookup(host, { all: true }));
+  if (found.length === 0) throw Object.assign(new Error('no address'), { code: 'ENOTFOUND' });
+  return found;
+}
+
+function answering(found: readonly LookupAddress[]): LookupFunction {
+  return (_hostname, { all }, done) => {
+    const [first] = found;
+    if (all || first === undefined) return done(null, [...found]);
+    done(null, first.address, first.family);
+  };
+}
+
+function limitBytes(socket: Socket): Pick<Line, 'mark' | 'isFlooded'> {
+  let mark = socket.bytesRead;
+  let flooded = false;
+  const timer = setInterval(() => {
+    flooded = socket.bytesRead - mark > MOST_BYTES;
+    if (flooded) socket.destroy();
+  }, LOOK_MS);
+  timer.unref();
+  socket.once('close', () => clearInterval(timer));
+  return {
+    mark() {
+      mark = socket.bytesRead;
+    },
+    isFlooded: () => flooded,
+  };
+}

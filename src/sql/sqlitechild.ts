@@ -1,0 +1,59 @@
+import { fork } from 'node:child_process';
+import { extname } from 'node:path';
+import { nextTick } from 'node:process';
+import { fileURLToPath } from 'node:url';
+import { isErrorCode, TielineError } from '../errors.ts';
+import { type Page, tooLarge } from './page.ts';
+import type { Session } from './session.ts';
+import { type Answer, type Job, toSqlite } from './sqlitejob.ts';
+
+/** Beside this file and in the same language: compiled it ends in .js. */
+const SCRIPT = fileURLToPath(new URL(`./sqliteprocess${extname(import.meta.url)}`, import.meta.url));
+
+/** Whether this Node has a node:sqlite that tells the columns of a result (22.16, 24). */
+export function hasNodeSqlite(): boolean {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  return major >= 24 || (major === 22 && minor >= 16);
+}
+
+/** A session in a process of its own, so that a statement that never ends can be ended. */
+export function nodeSession(file: string, options: Pick<Job, 'reads' | 'timeoutMs'>): Session {
+  const child = fork(SCRIPT, [], {
+    execArgv: ['--no-warnings', '--max-old-space-size=128'],
+    // It opens files that others wrote, and needs no secret for that.
+    env: {},
+    serialization: 'advanced',
+    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+  });
+  let isEnded = false;
+  const end = () => {
+    isEnded = true;
+    child.kill('SIGKILL');
+  };
+  const answered = new Promise<Answer>((resolve, reject) => {
+    child.once('message', (answer: Answer) => resolve(answer));
+    child.on('error', reject);
+    // Unless it was ended from here it has ended itself, for taking too much memory. A message may be on its way when its sender is already gone.
+    child.once('close', () => nextTick(() => reject(isEnded ? new Error('its process was ended') : tooLarge())));
+  });
+  answered.catch(() => undefined);
+  return {
+    async run({ text, values }, page: Page) {
+      const bound = { text, values: values.map(toSqlite) };
+      child.send({ file, ...options, bound, limits: page.limits } satisfies Job);
+      const answer = await answered;
+      if ('message' in answer) throw failure(answer);
+      page.take(answer.rows);
+      return answer.affected;
+    },
+    async cancel() {
+      end();
+    },
+    close: end,
+  };
+}
+
+function failure({ message, errcode, code }: Extract<Answer, { message: string }>): Error {
+  if (code !== undefined && isErrorCode(code)) return new TielineError(code, message);
+  return errcode === undefined ? new Error(message) : Object.assign(new Error(message), { errcode });
+}
