@@ -13,6 +13,7 @@ export default defineConfig({
     globalSetup: 'test/build.ts',
     testTimeout: 30_000,
     hookTimeout: 60_000,
+    maxWorkers: 2,
     projects: [
       {
         extends: true,

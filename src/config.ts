@@ -45,7 +45,10 @@ export async function readConfig(env: NodeJS.ProcessEnv): Promise<Config> {
     .map((it) => resolve(it));
   const text = await readFile(file, 'utf8').catch((cause: NodeJS.ErrnoException) => {
     if (cause.code === 'ENOENT') return '';
-    throw new TielineError('config_invalid', `${file} cannot be read (${cause.code})`, { cause });
+    throw new TielineError('config_invalid', `${file} cannot be read (${cause.code})`, {
+      hint: 'Make it a file that the user who runs Tieline may read.',
+      cause,
+    });
   });
   const parsed = configFile.safeParse(fillVariables(parse(text, file), env, file));
   if (parsed.success) return Object.freeze({ ...parsed.data, home, file, folders });
@@ -62,7 +65,10 @@ function parse(text: string, file: string): unknown {
   } catch (cause) {
     if (!(cause instanceof YAMLException)) throw cause;
     const { line = 0, column = 0 } = cause.mark ?? {};
-    throw new TielineError('config_invalid', `${file}:${line + 1}:${column + 1} ${cause.reason}`, { cause });
+    throw new TielineError('config_invalid', `${file}:${line + 1}:${column + 1} ${cause.reason}`, {
+      hint: 'Correct the file.',
+      cause,
+    });
   }
 }
 
@@ -72,7 +78,13 @@ function fillVariables(value: unknown, env: NodeJS.ProcessEnv, file: string): un
     return value.replace(/\$\{([A-Z_][A-Z0-9_]*)\}/g, (_, name: string) => {
       const found = env[name];
       if (found === undefined) {
-        throw new TielineError('config_invalid', `${file} uses \${${name}}, and there is no such environment variable`);
+        throw new TielineError(
+          'config_invalid',
+          `${file} uses \${${name}}, and there is no such environment variable`,
+          {
+            hint: `Set ${name}, or take it out of the file.`,
+          },
+        );
       }
       return found;
     });

@@ -1,7 +1,15 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
 import { EXIT, fail } from './cli/output.ts';
+import { TielineError } from './errors.ts';
 import { version } from './version.ts';
+
+// Whoever reads the output may stop early, as `head` does; what the command is for goes on.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+});
+// Node's own report of a failure that nobody awaited is not scrubbed.
+process.on('uncaughtException', (error) => process.exit(fail(error, false)));
 
 /** Commands load their code when they run, so that `stdio` starts without that of the others. */
 const program = new Command('tieline')
@@ -9,7 +17,8 @@ const program = new Command('tieline')
   .version(version)
   .exitOverride()
   .configureHelp({ sortSubcommands: false })
-  .showHelpAfterError();
+  .configureOutput({ outputError: (text, write) => write(text.replace(/^error:/, 'tieline:')) })
+  .showHelpAfterError('Run it with --help to see how it is used.');
 
 const json = ['--json', 'print JSON for programs'] as const;
 const collect = (text: string, all: readonly string[] = []) => [...all, text];
@@ -49,6 +58,7 @@ program
 const integrations = program.command('integrations').description('the accounts that are connected');
 integrations
   .command('list')
+  .description('who is connected where')
   .option(...json)
   .action(async (options) => (await import('./cli/integrations.ts')).list(options));
 integrations
@@ -62,6 +72,7 @@ integrations
   );
 integrations
   .command('rename')
+  .description('give an account another identifier')
   .argument('<connector>')
   .argument('<identifier>')
   .argument('<new>')
@@ -85,7 +96,7 @@ program
   .argument('<connector>')
   .argument('<entity>')
   .argument('<action>')
-  .option('--params <json>', 'JSON object', '{}')
+  .option('--params <json>', 'its parameters as a JSON object', '{}')
   .option('--integration <identifier>', 'the account to use; the default one when absent')
   .option(...json)
   .action(async (connector, entity, action, options) =>
@@ -95,6 +106,7 @@ program
 const connectors = program.command('connectors').description('what can be connected');
 connectors
   .command('list')
+  .description('the connectors that are switched on')
   .option('--all', 'also those that are not switched on')
   .option(...json)
   .action(async (options) => (await import('./cli/connectors.ts')).list(options));
@@ -118,7 +130,7 @@ connectors
   .argument('<name>')
   .argument('<entity>')
   .argument('<action>')
-  .option('--params <json>', 'JSON object', '{}')
+  .option('--params <json>', 'its parameters as a JSON object', '{}')
   .option('--input <json>', 'what the user would have typed on connecting')
   .option('--option <key>', 'way to authenticate')
   .option('--response <file>', 'a sample answer, one for each request', collect)
@@ -141,9 +153,15 @@ program
   .description('print what to paste into the configuration of an MCP client')
   .action(async () => (await import('./cli/mcpconfig.ts')).mcpConfig());
 
+const isJson = process.argv.includes('--json');
 try {
   await program.parseAsync();
 } catch (error) {
-  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? EXIT.done : EXIT.usage;
-  else process.exitCode = fail(error, process.argv.includes('--json'));
+  if (!(error instanceof CommanderError)) process.exitCode = fail(error, isJson);
+  else if (error.exitCode === 0) process.exitCode = EXIT.done;
+  // commander has told it to a person already
+  else
+    process.exitCode = isJson
+      ? fail(new TielineError('usage', error.message.replace(/^error: /, '')), true)
+      : EXIT.usage;
 }

@@ -29,25 +29,39 @@ export class Secret {
 const SHORTEST_SECRET = 8;
 const MOST_LIVE_SECRETS = 2_000;
 
+/** The forms of each live secret, the one used longest ago first. */
 const live = new Map<string, readonly string[]>();
+
+/** All those forms, longest first, so that a secret that is part of another leaves nothing of that one behind. */
+let known: readonly string[] | undefined;
 
 /** Makes `scrub` replace this value, in the forms in which a token usually travels, wherever it turns up in text. */
 export function remember(value: string): void {
-  if (value.length < SHORTEST_SECRET || live.has(value)) return;
+  if (value.length < SHORTEST_SECRET) return;
+  const there = live.get(value);
+  if (there) {
+    live.delete(value);
+    live.set(value, there);
+    return;
+  }
   const oldest = live.size >= MOST_LIVE_SECRETS ? live.keys().next().value : undefined;
   if (oldest !== undefined) live.delete(oldest);
   live.set(value, forms(value));
+  known = undefined;
 }
 
 /** Token shapes that are secret wherever they stand, for values nobody told `remember` about. */
 const TOKEN_SHAPES =
-  /\b(?:ya29\.[\w-]{20,}|gh[opsur]_[A-Za-z0-9]{20,}|github_pat_\w{20,}|xox[abeprs]-[\w-]{10,}|sk-(?:user|client)-[\w-]{10,}|sk_(?:live|test)_\w{10,}|eyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]+)|(?<=\b(?:bearer|basic|token) )[\w.~+/=-]{12,}/gi;
+  /\b(?:ya29\.[\w-]{20,}|gh[opsur]_[A-Za-z0-9]{20,}|github_pat_\w{20,}|xox[abeprs]-[\w-]{10,}|sk-(?:user|client)-[\w-]{10,}|sk_(?:live|test)_\w{10,}|eyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]+)/g;
+
+/** What follows the name of a scheme, unless it is a word, as in "basic authentication". */
+const AFTER_SCHEME =
+  /(?<=\b(?:[Bb]earer|BEARER|[Bb]asic|BASIC|[Tt]oken|TOKEN) )(?![a-z_-]+\.?(?![\w.~+/=]))[\w.~+/=-]{12,}/g;
 
 /** Text that is safe to show: every live secret and everything shaped like a token is replaced by `[secret]`. */
 export function scrub(text: string): string {
-  let clean = text;
-  for (const variants of live.values()) clean = replaceAll(clean, variants);
-  return clean.replace(TOKEN_SHAPES, '[secret]');
+  known ??= [...new Set([...live.values()].flat())].sort((a, b) => b.length - a.length);
+  return replaceAll(text, known).replace(TOKEN_SHAPES, '[secret]').replace(AFTER_SCHEME, '[secret]');
 }
 
 /** The same for a known few values: what a call's own answer is checked with, as that check is on the hot path. */
@@ -69,10 +83,15 @@ function forms(value: string): readonly string[] {
   const bytes = Buffer.from(value, 'utf8');
   const base64 = bytes.toString('base64').replace(/=+$/, '');
   const json = JSON.stringify(value).slice(1, -1);
-  return [...new Set([value, json, encodeURIComponentSafe(value), base64, bytes.toString('base64url')])];
+  const form = new URLSearchParams([['', value]]).toString().slice(1);
+  const shown = inspect(value, { breakLength: Number.POSITIVE_INFINITY, maxStringLength: null }).slice(1, -1);
+  // A text of several lines, such as a private key, may stand indented, as inspect does with the cause of an error.
+  const lines = value.split(/\r?\n/).filter((it) => it.length >= SHORTEST_SECRET);
+  const encoded = [json, shown, percentEncoded(value), form, base64, bytes.toString('base64url')];
+  return [...new Set([value, ...encoded, ...lines])];
 }
 
-function encodeURIComponentSafe(value: string): string {
+function percentEncoded(value: string): string {
   try {
     return encodeURIComponent(value);
   } catch {

@@ -11,9 +11,9 @@ export async function call(
   action: string,
   options: { readonly json?: boolean; readonly params: string; readonly integration?: string },
 ): Promise<void> {
+  const params = parseObject(options.params, '--params');
   const { engine, close } = await openEngine();
   try {
-    const params = parseObject(options.params, '--params');
     const identifier = options.integration;
     const { file, ...outcome } = await execute(engine, localPrincipal, {
       connector,

@@ -28,7 +28,8 @@ export async function listenForCallback(
   });
   arrived.catch(() => {}); // nobody may be waiting any more when the time is over
   const server = createServer((request, response) => {
-    const url = new URL(request.url ?? '/', origin());
+    const asked = request.url ?? '/';
+    const url = new URL(URL.canParse(asked, origin()) ? asked : '/', origin());
     const isOurs = request.method === 'GET' && url.pathname === path && url.searchParams.get('state') === state();
     response.writeHead(isOurs ? 200 : 400, {
       'content-type': 'text/html; charset=utf-8',

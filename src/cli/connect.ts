@@ -5,15 +5,18 @@ import type { Renewal } from '../auth/credential.ts';
 import { inputSchema } from '../auth/types.ts';
 import type { AuthOption, Connector } from '../connector/connector.ts';
 import type { Values } from '../connector/values.ts';
+import { isTielineError, TielineError } from '../errors.ts';
 import { boundSend } from '../execute/account.ts';
 import { connectAccount, optionNamed } from '../execute/connect.ts';
 import type { Engine } from '../execute/engine.ts';
+import { readIntegrations } from '../integration/accounts.ts';
 import { writeApp } from '../integration/app.ts';
+import { checkIdentifier } from '../integration/integration.ts';
 import { localPrincipal } from '../integration/principal.ts';
 import { openBrowser } from './browser.ts';
 import { listenForCallback } from './callback.ts';
 import { parseObject } from './json.ts';
-import { openEngine } from './open.ts';
+import { type Opened, openEngine } from './open.ts';
 import { print } from './output.ts';
 import { askFields } from './prompt.ts';
 
@@ -37,13 +40,14 @@ export async function connect(name: string, options: ConnectOptions): Promise<vo
     const { engine } = opened;
     const connector = engine.catalog.connector(name);
     const option = optionNamed(connector, options.option);
+    const port = readPort(options.port);
+    await checkFree(engine, connector, options);
     const given = options.input === undefined ? {} : await readInput(options.input);
-    const input = await askFields(inputSchema(option), given, `${connector.title} (${option.spec.title})`);
-    await askApp(engine, connector, option);
+    const what = `${connector.title} (${option.spec.title})`;
+    const input = await askFields(inputSchema(option), given, what, 'Give them as JSON on standard input: --input -');
+    await askApp(opened, connector, option);
     const visit = (url: URL) => showAddress(url, options.browser);
-    const tokens = needsSignIn(option)
-      ? await signIn(engine, connector, option, input, { port: Number(options.port), visit })
-      : undefined;
+    const tokens = needsSignIn(option) ? await signIn(engine, connector, option, input, { port, visit }) : undefined;
     const { integration, isDefault, tested } = await connectAccount(engine, localPrincipal, {
       connector: connector.name,
       option: option.key,
@@ -52,6 +56,9 @@ export async function connect(name: string, options: ConnectOptions): Promise<vo
       settings: readSettings(connector, options.setting ?? {}),
       tokens,
       reconnect: options.reconnect,
+    }).catch((error: unknown) => {
+      if (!isTielineError(error) || error.code !== 'integration_exists') throw error;
+      throw new TielineError(error.code, error.message, { hint: EXISTS_HINT });
     });
     const account = typeof integration.account.label === 'string' ? integration.account.label : undefined;
     print(
@@ -71,15 +78,42 @@ export async function connect(name: string, options: ConnectOptions): Promise<vo
   }
 }
 
+const EXISTS_HINT = 'Choose another name with --identifier, or give it new credentials with --reconnect.';
+
+/** A name that is taken is said before anybody signs in or types secrets. */
+async function checkFree(
+  engine: Engine,
+  connector: Connector,
+  { identifier, reconnect }: ConnectOptions,
+): Promise<void> {
+  if (identifier === undefined || reconnect) return;
+  const name = checkIdentifier(identifier);
+  const { items } = await readIntegrations(engine.keystore, localPrincipal, connector.name);
+  if (!items.some((it) => it.identifier === name)) return;
+  throw new TielineError('integration_exists', `${connector.name} already has an integration ${name}`, {
+    hint: EXISTS_HINT,
+  });
+}
+
+function readPort(text: string): number {
+  const port = Number(text);
+  if (/^\d+$/.test(text) && port <= 65_535) return port;
+  throw new TielineError('usage', `--port is not a port: ${text}`, { hint: 'Use a number up to 65535; 0 is any.' });
+}
+
 const needsSignIn = (option: AuthOption): boolean =>
   option.spec.type === 'oauth2' && option.spec.grant === 'authorization_code';
 
 async function readInput(source: string): Promise<Values> {
-  return parseObject(source === '-' ? await readStream(process.stdin) : await readFile(source, 'utf8'), 'the input');
+  if (source === '-') return parseObject(await readStream(process.stdin), 'standard input');
+  const text = await readFile(source, 'utf8').catch((cause: NodeJS.ErrnoException) => {
+    throw new TielineError('usage', `${source} cannot be read (${cause.code})`, { cause });
+  });
+  return parseObject(text, source);
 }
 
 /** The operator's parameters, asked for once: whoever runs Tieline on their own machine is the operator. */
-async function askApp(engine: Engine, connector: Connector, option: AuthOption): Promise<void> {
+async function askApp({ engine, config }: Opened, connector: Connector, option: AuthOption): Promise<void> {
   const { app } = connector.definition;
   if (!app || !needsSignIn(option)) return;
   const there = await engine.app(connector.name);
@@ -91,7 +125,12 @@ async function askApp(engine: Engine, connector: Connector, option: AuthOption):
     engine.keystore,
     localPrincipal,
     connector.name,
-    await askFields(app.schema, there, `${connector.title} app`),
+    await askFields(
+      app.schema,
+      there,
+      `${connector.title} app`,
+      `Put them into ${config.file}: connectors.${connector.name}.app`,
+    ),
   );
 }
 

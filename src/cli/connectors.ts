@@ -63,26 +63,28 @@ function describe(connector: Connector) {
 }
 
 function render(it: ReturnType<typeof describe>): string {
-  const fields = (schema: unknown) => Object.keys((schema as { properties?: object } | undefined)?.properties ?? {});
   return [
     `${it.title} ${it.version}: ${it.summary}`,
     '',
     'Connect by:',
     ...it.options.map((option) => {
-      const asks = fields(option.schema).join(', ');
-      return `  ${option.key}${option.isDefault ? ' (default)' : ''}: ${option.title}${asks ? ` [${asks}]` : ''}`;
+      const asks = fields(option.schema);
+      return `  ${option.key}${option.isDefault ? ' (default)' : ''}: ${option.title}${asks && `, asks for ${asks}`}`;
     }),
-    ...(it.settings ? ['', `Settings: ${fields(it.settings).join(', ')}`] : []),
+    ...(it.settings ? ['', `Settings: ${fields(it.settings)}`] : []),
     '',
-    table(
-      ['ENTITY', 'ACTION', 'EFFECT', 'PARAMETERS', 'WHAT'],
-      it.actions.map((action) => [
-        action.entity,
-        action.action,
-        action.destructive ? `${action.effect}!` : action.effect,
-        fields(action.params).join(' '),
-        action.summary,
-      ]),
-    ),
+    'Actions:',
+    ...it.actions.flatMap((action) => [
+      `  ${`${action.entity} ${action.action} ${fields(action.params)}`.trim()}`,
+      `      ${action.destructive ? `${action.effect}, destructive` : action.effect}: ${action.summary}`,
+    ]),
   ].join('\n');
+}
+
+/** The fields of a schema as usage lines write them: `<required> [optional]`. */
+function fields(schema: unknown): string {
+  const { properties = {}, required = [] } = schema as { properties?: object; required?: string[] };
+  return Object.keys(properties)
+    .map((name) => (required.includes(name) ? `<${name}>` : `[${name}]`))
+    .join(' ');
 }

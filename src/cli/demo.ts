@@ -1,3 +1,4 @@
+import { constants } from 'node:os';
 import { Client } from '@modelcontextprotocol/client';
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
 import { type Stage, setStage } from '../demo/stage.ts';
@@ -5,21 +6,40 @@ import { ACCESS_TOKEN_TTL, tell } from '../demo/story.ts';
 import { Timeline } from '../demo/timeline.ts';
 import { version } from '../version.ts';
 import { clientConfig, mainFile } from './mcpconfig.ts';
-import { EXIT } from './output.ts';
+import { EXIT, print } from './output.ts';
 
 /** `tieline demo`: the main job against a real provider on this machine. Done only if each thing was observed. */
 export async function demo({ json, keep }: { readonly json?: boolean; readonly keep?: boolean }): Promise<number> {
+  const stop = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => stop.abort(signal));
   const stage = await setStage(ACCESS_TOKEN_TTL);
+  let code: number = EXIT.failed;
   try {
-    const { observations, facts } = await show(stage, json === true);
+    const { observations, facts } = await show(stage, json === true, stop.signal);
     const isDone = observations.every((it) => it.ok);
-    if (json) process.stdout.write(`${JSON.stringify({ ok: isDone, ...facts, observations }, null, 2)}\n`);
+    code = isDone ? EXIT.done : EXIT.failed;
+    const config = keep ? await configFor(stage) : {};
+    if (json) print({ ok: isDone, ...facts, observations, ...config }, true, () => '');
     else process.stdout.write(`\n${summary(observations.filter((it) => it.ok).length, observations.length)}\n`);
-    if (keep) await keepOpen(stage);
-    return isDone ? EXIT.done : EXIT.failed;
+    if (keep && !json) process.stdout.write(keepNote(config));
+    if (keep) await stopped(stop.signal).catch(() => {});
+  } catch (error) {
+    if (!stop.signal.aborted) throw error;
+    code = 128 + constants.signals[stop.signal.reason as NodeJS.Signals];
   } finally {
     await stage.close();
   }
+  // What was under way when a signal came has lost its provider, and is not waited for.
+  if (stop.signal.aborted) process.exit(code);
+  return code;
+}
+
+/** Rejects once the signal is there. */
+function stopped(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    if (signal.aborted) reject(signal.reason);
+    else signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
 }
 
 const summary = (ok: number, all: number): string =>
@@ -27,7 +47,7 @@ const summary = (ok: number, all: number): string =>
     ? `All ${all} observations as they should be.`
     : `${all - ok} of ${all} observations are not as they should be.`;
 
-async function show(stage: Stage, isQuiet: boolean) {
+async function show(stage: Stage, isQuiet: boolean, signal: AbortSignal) {
   const timeline = new Timeline(
     (text) => void (isQuiet || process.stdout.write(text)),
     !isQuiet && process.stdout.isTTY === true,
@@ -44,20 +64,23 @@ async function show(stage: Stage, isQuiet: boolean) {
     stderr: 'inherit',
   });
   timeline.heading(`An OAuth 2 provider and its API run at ${stage.sandbox.url}`);
-  await client.connect(transport);
+  const perform = async () => {
+    await client.connect(transport);
+    return tell(stage, client, () => changes, timeline, signal);
+  };
   try {
-    return { facts: await tell(stage, client, () => changes, timeline), observations: timeline.observations };
+    return { facts: await Promise.race([perform(), stopped(signal)]), observations: timeline.observations };
   } finally {
     await client.close();
   }
 }
 
-/** Leaves everything running for a person to try, until they end it. */
-async function keepOpen(stage: Stage): Promise<void> {
+/** What a person gives to an MCP client to try it themselves, with both accounts linked. */
+async function configFor(stage: Stage) {
   await stage.link('ada');
-  const config = JSON.stringify(clientConfig({ TIELINE_HOME: stage.home }), null, 2);
-  process.stdout.write(`\nThe provider goes on. Give this to an MCP client:\n\n${config}\n\nCtrl-C ends it.\n`);
-  await new Promise<void>((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve());
-  });
+  const inTheWay = Object.entries(stage.env).filter(([name, value]) => value === '' && process.env[name]);
+  return clientConfig({ TIELINE_HOME: stage.home, ...Object.fromEntries(inTheWay) });
 }
+
+const keepNote = (config: object): string =>
+  `\nThe provider goes on. Give this to an MCP client:\n\n${JSON.stringify(config, null, 2)}\n\nCtrl-C ends it.\n`;

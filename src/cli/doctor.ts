@@ -1,62 +1,76 @@
-import { readConfig } from '../config.ts';
+import { type Config, readConfig } from '../config.ts';
 import { loadCatalog } from '../connector/catalog.ts';
-import { isTielineError } from '../errors.ts';
+import { isTielineError, TielineError } from '../errors.ts';
 import { readAllIntegrations } from '../integration/accounts.ts';
 import { localPrincipal } from '../integration/principal.ts';
 import { openKeystore } from '../keystore/keystore.ts';
 import { version } from '../version.ts';
 import { shippedConnectors } from './open.ts';
-import { EXIT, print } from './output.ts';
+import { EXIT, print, told } from './output.ts';
 
 type Check = {
   readonly name: string;
   readonly ok: boolean;
   readonly detail: string;
+  readonly code?: string;
   readonly hint?: string | undefined;
 };
 
 /** `tieline doctor`: everything a start needs, tried one by one. Gives the exit code. */
 export async function doctor({ json }: { readonly json?: boolean }): Promise<number> {
-  const checks: Check[] = [{ name: 'version', ok: true, detail: `tieline ${version}, node ${process.versions.node}` }];
-  const check = async (name: string, work: () => Promise<string>) => {
+  const checks: (Check & { readonly text: string })[] = [];
+  const check = async <T>(name: string, work: () => Promise<{ detail: string; value?: T }>): Promise<T | undefined> => {
     try {
-      checks.push({ name, ok: true, detail: await work() });
+      const { detail, value } = await work();
+      checks.push({ name, ok: true, detail, text: detail.replaceAll('\n', '\n  ') });
+      return value;
     } catch (error) {
       if (!isTielineError(error)) throw error;
-      checks.push({ name, ok: false, detail: `${error.message} [${error.code}]`, hint: error.hint });
+      const { code, message, hint } = error;
+      checks.push({ name, ok: false, detail: message, code, hint, text: told(error) });
+      return undefined;
     }
   };
-  let names: string[] = [];
-  await check('configuration', async () => {
-    const { home, file } = await readConfig(process.env);
-    return `home ${home}, file ${file}`;
+  await check('version', async () => ({ detail: `tieline ${version}, node ${process.versions.node}` }));
+  const config = await check('configuration', async () => {
+    const value = await readConfig(process.env);
+    return { detail: `home ${value.home}, file ${value.file}`, value };
   });
-  await check('connectors', async () => {
-    const config = await readConfig(process.env);
-    const folders = [shippedConnectors, ...config.folders];
-    const catalog = await loadCatalog({ folders, enabled: config.enabled, named: Object.keys(config.connectors) });
-    names = catalog.connectors.map((it) => it.name);
-    return `${names.join(', ')}; ${catalog.tools.length} tools`;
-  });
-  await check('keystore', async () => {
-    const { home } = await readConfig(process.env);
-    const { keystore, storeUrl, driver, keySource } = await openKeystore({ home, env: process.env });
-    try {
-      const all = [...(await readAllIntegrations(keystore, localPrincipal, names)).values()];
-      const count = all.reduce((sum, it) => sum + it.items.length, 0);
-      return `${storeUrl} (${driver}), key from ${keySource}, ${count} integrations`;
-    } finally {
-      await keystore.close();
-    }
-  });
+  if (config) {
+    const names: string[] = [];
+    await check('connectors', () => checkConnectors(config, names));
+    await check('keystore', () => checkKeystore(config, names));
+  }
   const ok = checks.every((it) => it.ok);
-  print({ ok, checks }, json, () =>
-    checks
-      .map(
-        (it) =>
-          `${it.ok ? 'ok  ' : 'FAIL'}  ${it.name}: ${it.detail}${it.hint === undefined ? '' : `\n      ${it.hint}`}`,
-      )
-      .join('\n'),
+  print({ ok, checks: checks.map(({ text, ...it }) => it) }, json, () =>
+    checks.map((it) => `${it.ok ? 'ok  ' : 'FAIL'}  ${it.name}: ${it.text.replaceAll('\n', '\n    ')}`).join('\n'),
   );
   return ok ? EXIT.done : EXIT.failed;
+}
+
+/** Puts the names of those that can be used into `names`. */
+async function checkConnectors(config: Config, names: string[]) {
+  const folders = [shippedConnectors, ...config.folders];
+  const source = { folders, enabled: config.enabled, named: Object.keys(config.connectors) };
+  const problems: TielineError[] = [];
+  const catalog = await loadCatalog(source, (problem) => void problems.push(problem));
+  names.push(...catalog.connectors.map((it) => it.name));
+  const [first] = problems;
+  if (first) {
+    const message = problems.map((it) => it.message).join('\n');
+    throw new TielineError(first.code, message, { hint: problems.find((it) => it.hint !== undefined)?.hint });
+  }
+  return { detail: `${names.join(', ')}; ${catalog.tools.length} tools` };
+}
+
+async function checkKeystore({ home }: Config, connectors: readonly string[]) {
+  const { keystore, storeUrl, driver, keySource, notice } = await openKeystore({ home, env: process.env });
+  try {
+    const all = [...(await readAllIntegrations(keystore, localPrincipal, connectors)).values()];
+    const count = all.reduce((sum, it) => sum + it.items.length, 0);
+    const detail = `${storeUrl} (${driver}), key from ${keySource}, ${count === 1 ? 'one account' : `${count} accounts`}`;
+    return { detail: notice === undefined ? detail : `${detail}\n${notice}` };
+  } finally {
+    await keystore.close();
+  }
 }

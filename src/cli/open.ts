@@ -1,5 +1,7 @@
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { refreshesDone } from '../auth/fresh.ts';
 import { type Config, readConfig } from '../config.ts';
 import { type Catalog, loadCatalog } from '../connector/catalog.ts';
 import type { Values } from '../connector/values.ts';
@@ -20,15 +22,20 @@ export const shippedConnectors = fileURLToPath(new URL('../../connectors', impor
 export type Opened = {
   readonly engine: Engine;
   readonly config: Config;
+  /** The file of the store; undefined where the store is none. */
+  readonly storeFile: string | undefined;
   /** Reads the definitions again and gives them to the engine. */
   reload(): Promise<void>;
   close(): Promise<void>;
 };
 
+/** How long closing waits for a refresh under way, in milliseconds: a client that ends us kills us a little later. */
+const PATIENCE = 4_000;
+
 /** Opens everything that a command on this machine needs. A broken definition is logged and left out. */
 export async function openEngine(env: NodeJS.ProcessEnv = process.env): Promise<Opened> {
   const config = await readConfig(env);
-  const { keystore, notice } = await openKeystore({ home: config.home, env });
+  const { keystore, notice, storeUrl } = await openKeystore({ home: config.home, env });
   if (notice !== undefined) log.info(notice);
   const onProblem = (error: TielineError) => log.error(error.message, { hint: error.hint });
   const audit = fileAudit(join(config.home, 'audit.jsonl'), (error) => log.error(error.message));
@@ -49,10 +56,12 @@ export async function openEngine(env: NodeJS.ProcessEnv = process.env): Promise<
   return {
     engine,
     config,
+    storeFile: /^sqlite:(?:\/\/)?(.+)$/i.exec(storeUrl)?.[1],
     async reload() {
       engine.catalog = await openCatalog(config, onProblem);
     },
     async close() {
+      await Promise.race([refreshesDone(), sleep(PATIENCE, undefined, { ref: false })]);
       await Promise.all([sender.close(), audit.close(), keystore.close()]);
     },
   };

@@ -1,5 +1,6 @@
 import { inspect } from 'node:util';
-import { isTielineError } from '../errors.ts';
+import { isTielineError, TielineError } from '../errors.ts';
+import { visible } from '../log.ts';
 import { scrub } from '../secret.ts';
 
 /** Exit codes: done, failed, wrong usage. */
@@ -9,19 +10,29 @@ const USAGE = new Set(['usage', 'arguments_invalid', 'connector_unknown', 'actio
 
 /** Prints a value: as JSON for programs, else as the text that `render` makes for people. */
 export function print<T>(value: T, json: boolean | undefined, render: (value: T) => string): void {
-  process.stdout.write(`${scrub(json ? JSON.stringify(value, null, 2) : render(value))}\n`);
+  process.stdout.write(`${visible(scrub(json ? JSON.stringify(value, null, 2) : render(value)))}\n`);
 }
+
+/** More lines of one failure than these scroll its beginning away. */
+const MOST_LINES = 20;
 
 /** Tells a failure to a person or a program, and gives the exit code for it. */
 export function fail(error: unknown, json: boolean | undefined): number {
-  if (!isTielineError(error)) {
-    process.stderr.write(`${scrub(inspect(error))}\n`);
-    return EXIT.failed;
-  }
-  const { code, message, hint, retryAfter } = error;
-  if (json) process.stdout.write(`${scrub(JSON.stringify({ error: { code, message, hint, retryAfter } }, null, 2))}\n`);
-  else process.stderr.write(`${scrub(`tieline: ${message} [${code}]${hint === undefined ? '' : `\n  ${hint}`}`)}\n`);
+  const known = isTielineError(error) ? error : new TielineError('internal', 'Tieline failed', { cause: error });
+  const { code, message, hint, retryAfter } = known;
+  if (known !== error) process.stderr.write(`${visible(scrub(inspect(error)))}\n`);
+  if (json) print({ error: { code, message, hint, retryAfter } }, true, () => '');
+  else if (known === error) process.stderr.write(`tieline: ${visible(scrub(told(known)))}\n`);
   return USAGE.has(code) ? EXIT.usage : EXIT.failed;
+}
+
+/** What happened in the first line, its details and the next step below. */
+export function told({ code, message, hint, retryAfter }: TielineError): string {
+  const [first = '', ...rest] = message.split('\n');
+  const more = rest.length > MOST_LINES ? [`… and ${rest.length - MOST_LINES} more`] : [];
+  const wait = retryAfter === undefined ? undefined : `Try again in ${retryAfter} s.`;
+  const details = [...rest.slice(0, MOST_LINES), ...more, hint, wait].filter((it) => it !== undefined);
+  return [`${first.replace(/:$/, '')} [${code}]`, ...details].join('\n  ');
 }
 
 /** Columns under headings, as wide as their longest cell. */

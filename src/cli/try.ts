@@ -1,10 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { inputSchema } from '../auth/types.ts';
-import type { Values } from '../connector/values.ts';
+import type { JsonSchema, Values } from '../connector/values.ts';
 import { TielineError } from '../errors.ts';
 import { optionNamed } from '../execute/connect.ts';
 import { rehearse } from '../execute/rehearse.ts';
 import type { HttpRequest } from '../network/send.ts';
+import { scrub } from '../secret.ts';
 import { everyConnector } from './connectors.ts';
 import { parseObject } from './json.ts';
 import { print } from './output.ts';
@@ -25,10 +26,13 @@ export type TryOptions = {
 export async function tryAction(name: string, entity: string, action: string, options: TryOptions): Promise<void> {
   const connector = (await everyConnector()).connector(name);
   const option = optionNamed(connector, options.option);
+  const status = Number(options.status);
+  if (!Number.isInteger(status) || status < 200 || status > 599) {
+    throw new TielineError('usage', `--status is not the status of an answer: ${options.status}`);
+  }
   const samples = await Promise.all((options.response ?? []).map(readSample));
-  const { properties = {} } = inputSchema(option) as { properties?: Record<string, Field> };
-  const input = { ...standIns(properties), ...parseObject(options.input ?? '{}', '--input') };
-  const settings = standIns((connector.settings?.properties ?? {}) as Record<string, Field>);
+  const input = { ...standIns(inputSchema(option)), ...parseObject(options.input ?? '{}', '--input') };
+  const settings = standIns(connector.settings ?? {});
   const rehearsal = {
     entity,
     action,
@@ -40,7 +44,7 @@ export async function tryAction(name: string, entity: string, action: string, op
     credentials: { accessToken: '<accessToken>' },
   };
   const { requests, result } = await rehearse(connector, rehearsal, ({ url }, i) => ({
-    status: Number(options.status),
+    status,
     headers: { 'content-type': 'application/json' },
     bytes: samples[Math.min(i, samples.length - 1)] ?? Buffer.from('{}'),
     url,
@@ -68,14 +72,18 @@ type Field = {
   readonly default?: unknown;
   readonly examples?: readonly unknown[];
   readonly format?: string;
+  readonly secret?: boolean;
 };
 
 /** Values for fields that nobody typed: what the schema suggests, else the name in angle brackets. */
-function standIns(properties: Readonly<Record<string, Field>>): Values {
+function standIns(schema: JsonSchema): Values {
+  const { properties = {}, required = [] } = schema as { properties?: Record<string, Field>; required?: string[] };
   return Object.fromEntries(
     Object.entries(properties).flatMap(([name, field]) => {
-      const suggested = field.default ?? field.examples?.[0];
+      const isNeeded = required.includes(name);
+      const suggested = field.default ?? (isNeeded ? field.examples?.[0] : undefined);
       if (suggested !== undefined) return [[name, suggested]];
+      if (!isNeeded && field.secret !== true) return [];
       return field.type === 'string' && field.format === undefined && !/url/i.test(name) ? [[name, `<${name}>`]] : [];
     }),
   );
@@ -83,7 +91,14 @@ function standIns(properties: Readonly<Record<string, Field>>): Values {
 
 function visible({ method, url, headers, body }: HttpRequest) {
   const text = body === undefined ? undefined : typeof body === 'string' ? body : '(multipart form)';
-  return { method, url: decodeStandIns(url.href), headers, body: text };
+  const shown = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, withScheme(value)]));
+  return { method, url: decodeStandIns(url.href), headers: shown, body: text };
+}
+
+/** A header whose value is secret as a whole still tells by which scheme. */
+function withScheme(value: string): string {
+  const [, scheme] = /^([A-Za-z]+) ./.exec(value) ?? [];
+  return scheme !== undefined && scrub(value) === '[secret]' ? `${scheme} [secret]` : value;
 }
 
 /** Stand-ins in an address are easier to read as they were. */

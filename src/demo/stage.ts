@@ -27,8 +27,8 @@ export type Stage = {
 };
 
 export async function setStage(accessTokenTtl: number): Promise<Stage> {
-  const home = await mkdtemp(join(tmpdir(), 'tieline-demo-'));
   const sandbox = await startSandbox({ accessTokenTtl });
+  const home = await mkdtemp(join(tmpdir(), 'tieline-demo-'));
   const { url, clientId, clientSecret } = sandbox;
   // Written as JSON, which YAML is a superset of.
   const config = {
@@ -37,17 +37,12 @@ export async function setStage(accessTokenTtl: number): Promise<Stage> {
     network: { allowPrivate: [new URL(url).host] },
   };
   await writeFile(join(home, 'config.yaml'), JSON.stringify(config, null, 2), { mode: 0o600 });
-  const env = { TIELINE_HOME: home, TIELINE_LOG: 'warn' };
+  // Nothing of the user's own settings: those may name the store that is in daily use.
+  const own = { TIELINE_STORE: '', TIELINE_KEY: '', TIELINE_KEY_FILE: '', TIELINE_CONNECTORS: '' };
+  const env = { TIELINE_HOME: home, TIELINE_LOG: 'warn', ...own };
   let opened: Opened | undefined;
   const open = async () => {
-    opened ??= await openEngine({
-      ...process.env,
-      ...env,
-      TIELINE_STORE: '',
-      TIELINE_KEY: '',
-      TIELINE_KEY_FILE: '',
-      TIELINE_CONNECTORS: '',
-    });
+    opened ??= await openEngine({ ...process.env, ...env });
     return opened;
   };
   return {
@@ -72,6 +67,9 @@ export async function setStage(accessTokenTtl: number): Promise<Stage> {
       return [values.accessToken, values.refreshToken].filter((it) => typeof it === 'string');
     },
     async findInKeystore(texts) {
+      // Closing a file drops the locks that this process has on it (fcntl(2)), also those that SQLite counts on.
+      await opened?.close();
+      opened = undefined;
       const files = (await readdir(home)).filter((it) => it.startsWith('tieline.db'));
       const content = Buffer.concat(await Promise.all(files.map((it) => readFile(join(home, it)))));
       const forms = (text: string) => [
@@ -84,7 +82,7 @@ export async function setStage(accessTokenTtl: number): Promise<Stage> {
     async close() {
       await opened?.close();
       await sandbox.close();
-      await rm(home, { recursive: true, force: true });
+      await rm(home, { recursive: true, force: true, maxRetries: 5 });
     },
   };
 }

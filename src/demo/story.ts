@@ -17,6 +17,7 @@ export async function tell(
   client: Client,
   listChanged: () => number,
   timeline: Timeline,
+  signal: AbortSignal,
 ): Promise<Facts> {
   const { sandbox } = stage;
   const facts: Facts = { tools: 0, calls: 0, refreshes: 0 };
@@ -89,7 +90,7 @@ export async function tell(
 
   timeline.heading('The default account is removed in another process');
   const seen = listChanged();
-  await removeAccount(stage.env, 'ada');
+  await removeAccount(stage.env, 'ada', signal);
   const after = await call('sandbox_profile_get');
   timeline.observe(
     'default_moves',

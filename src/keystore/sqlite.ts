@@ -49,7 +49,13 @@ export async function openSqlite(path: string, driver?: SqliteDriver): Promise<S
 /** SQLite gives -wal and -shm the mode of the database, so creating that one first with 0600 settles all three. */
 async function makePrivate(file: string): Promise<void> {
   await mkdir(dirname(file), { recursive: true, mode: 0o700 });
-  await (await open(file, 'a', 0o600)).close();
+  // Only made where there is none: closing a file of its own ends all locks that SQLite holds on it in this process.
+  await open(file, 'wx', 0o600).then(
+    (made) => made.close(),
+    (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EEXIST') throw error;
+    },
+  );
   for (const suffix of ['', '-wal', '-shm']) {
     await chmod(file + suffix, 0o600).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== 'ENOENT') throw error;

@@ -1,10 +1,11 @@
 import { ProtocolError, ProtocolErrorCode, Server } from '@modelcontextprotocol/server';
-import { TielineError } from '../errors.ts';
+import { isTielineError, TielineError } from '../errors.ts';
 import type { Engine } from '../execute/engine.ts';
 import { execute } from '../execute/execute.ts';
 import { readAllIntegrations } from '../integration/accounts.ts';
 import type { Principal } from '../integration/principal.ts';
 import { log } from '../log.ts';
+import { scrub } from '../secret.ts';
 import { version } from '../version.ts';
 import { errorAnswer, resultAnswer } from './answer.ts';
 import { toolList } from './tools.ts';
@@ -32,7 +33,16 @@ export function mcpServer(engine: Engine, who: Principal): Server {
   server.setRequestHandler('tools/list', async (request) => {
     // The whole list is one page: several clients never ask for a second.
     if (request.params?.cursor) throw new ProtocolError(ProtocolErrorCode.InvalidParams, 'Unknown cursor');
-    return { tools: [...(await listTools(engine, who))] as never };
+    try {
+      return { tools: [...(await listTools(engine, who))] as never };
+    } catch (error) {
+      // The SDK would put the message of any error on the wire.
+      log.error('the tools cannot be listed', { error });
+      const known = isTielineError(error)
+        ? scrub(`${error.code}: ${error.message}`)
+        : 'internal: see the log of Tieline';
+      throw new ProtocolError(ProtocolErrorCode.InternalError, known);
+    }
   });
   server.setRequestHandler('tools/call', async (request, context) => {
     const { name, arguments: given = {} } = request.params;
