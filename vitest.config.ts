@@ -2,6 +2,8 @@ import { defineConfig } from 'vitest/config';
 
 /** Tests that start processes or measure this one, and so must not share theirs with other files. */
 const apart = [
+  'test/storm/**/*.test.ts',
+
   'test/e2e/**/*.test.ts',
   'test/cli/**/*.test.ts',
   'test/keystore/process.test.ts',

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { delimiter, join, resolve } from 'node:path';
+import { delimiter, isAbsolute, join, resolve } from 'node:path';
 import { load, YAMLException } from 'js-yaml';
 import { z } from 'zod';
 import { TielineError } from './errors.ts';
@@ -21,6 +21,8 @@ const configFile = z.strictObject({
     .strictObject({
       /** Private hosts that may be reached: a name or address with or without port, or a CIDR range. */
       allowPrivate: z.array(z.string()).default([]),
+      /** Folders whose files, and those below, may be opened as SQLite databases. */
+      allowFiles: z.array(z.string().refine(isAbsolute, 'is an absolute path')).default([]),
     })
     .prefault({}),
 });

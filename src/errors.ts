@@ -14,6 +14,7 @@ const STATUS = {
   integration_required: 409,
   integration_unknown: 404,
   integration_exists: 409,
+  identity_mismatch: 409,
   reauthorization_required: 401,
   authorization_failed: 400,
   // the provider

@@ -17,7 +17,7 @@ async function read(text: string, env: Record<string, string> = {}) {
   return readConfig({ TIELINE_HOME: home, ...env });
 }
 
-const nothing = { connectors: {}, network: { allowPrivate: [] } };
+const nothing = { connectors: {}, network: { allowPrivate: [], allowFiles: [] } };
 
 describe('a configuration', () => {
   it.each([
@@ -49,7 +49,7 @@ network: { allowPrivate: ["127.0.0.1:4000", 10.0.0.0/8] }
         gmail: { app: { clientId: 'abc', port: 80, on: true }, readOnly: true, deny: [] },
         desk: { app: {}, readOnly: false, allow: ['tickets.*'], deny: [] },
       },
-      network: { allowPrivate: ['127.0.0.1:4000', '10.0.0.0/8'] },
+      network: { allowPrivate: ['127.0.0.1:4000', '10.0.0.0/8'], allowFiles: [] },
     });
   });
 

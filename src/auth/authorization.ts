@@ -1,11 +1,17 @@
 import * as oauth from 'oauth4webapi';
 import type { AuthOption } from '../connector/connector.ts';
+import { planRequest } from '../connector/plan.ts';
 import { TielineError } from '../errors.ts';
+import type { Scripts } from '../expression/sandbox.ts';
 import type { Scope } from '../expression/template.ts';
 import type { Send } from '../network/send.ts';
-import type { Renewal } from './credential.ts';
-import { oauthClient, oauthConfig, renewalOf } from './oauthclient.ts';
+import { remember } from '../secret.ts';
+import { runMethod } from './method.ts';
+import { keepAs, oauthClient, renewalOf } from './oauthclient.ts';
+import { oauthConfig } from './oauthconfig.ts';
 import { plain, tokenError, withoutAnswer } from './tokenerror.ts';
+import type { Ask, Granted } from './type.ts';
+import { webAddress } from './webaddress.ts';
 
 /** A connect flow that waits for the user to come back from the provider. Single use. */
 export type Authorization = {
@@ -26,9 +32,9 @@ export async function beginAuthorization(
   connector: string,
   option: AuthOption,
   scope: Scope,
-  { redirectUri, now }: { redirectUri: string; now: number },
+  { redirectUri, now, scripts }: { redirectUri: string; now: number; scripts?: Scripts | undefined },
 ): Promise<{ url: URL; authorization: Authorization }> {
-  const config = oauthConfig(option, scope);
+  const config = oauthConfig(option, scope, scripts);
   const url = authorizationEndpoint(config.authorizeUri, option.key);
   const verifier = config.pkce === 'off' ? '' : oauth.generateRandomCodeVerifier();
   const state = oauth.generateRandomState();
@@ -38,6 +44,8 @@ export async function beginAuthorization(
     client_id: config.clientId,
     redirect_uri: redirectUri,
     state,
+    ...(config.audience && { audience: config.audience }),
+    ...(config.resource && { resource: config.resource }),
     ...(config.scopes.length > 0 && { scope: config.scopes.join(config.scopeSeparator ?? ' ') }),
     ...(verifier !== '' && {
       code_challenge: await oauth.calculatePKCECodeChallenge(verifier),
@@ -59,16 +67,20 @@ export async function finishAuthorization(
   option: AuthOption,
   scope: Scope,
   callback: URL,
-  { send, now, signal }: { send: Send; now: number; signal?: AbortSignal },
-): Promise<Renewal> {
+  context: FinishContext,
+): Promise<Granted> {
+  const { now, scripts } = context;
   if (now > authorization.expiresAt) throw failed('the sign-in took longer than ten minutes');
-  const config = oauthConfig(option, scope);
-  const { server, client, auth, options, last } = oauthClient(config, config.tokenUri, send, signal);
+  const config = oauthConfig(option, scope, scripts);
+  const more = { ...context, scope, callback: Object.fromEntries(callback.searchParams) };
+  const { server, client, auth, options, last } = oauthClient(config, config.tokenUri, more);
   let parameters: URLSearchParams;
   try {
     const received = new URLSearchParams(callback.searchParams);
     // Nothing to compare it with (RFC 9207) where the definition names no issuer.
     if (config.issuer === undefined) received.delete('iss');
+    const { codeParam = 'code' } = config;
+    if (codeParam !== 'code') renameCode(received, codeParam);
     parameters = oauth.validateAuthResponse(server, client, received, authorization.state);
     if (parameters.getAll('code').length !== 1) throw new Error('the callback has no code, or several');
   } catch (error) {
@@ -77,6 +89,13 @@ export async function finishAuthorization(
       denied ? `the provider answered ${denied}` : 'the callback does not belong to this sign-in',
       withoutAnswer(error),
     );
+  }
+  const { getTokenData, getCredentialsFromAccessTokenResponse } = option.methods;
+  if (getTokenData) {
+    return tokenData(getTokenData, { ...more.callback, code: parameters.get('code') ?? '' }, authorization, {
+      ...context,
+      scope,
+    });
   }
   try {
     const verifier = authorization.verifier || oauth.nopkce;
@@ -89,7 +108,9 @@ export async function finishAuthorization(
       verifier,
       options,
     );
-    return renewalOf(await oauth.processAuthorizationCodeResponse(server, client, response), now);
+    const tokens = await oauth.processAuthorizationCodeResponse(server, client, response);
+    const granted = renewalOf(tokens, now, { last, config });
+    return keepAs(getCredentialsFromAccessTokenResponse, granted, { scope, scripts, response: last.answer });
   } catch (error) {
     const reason = tokenError(error, authorization.connector, last.response);
     // A code serves once, so that neither can be mended by another try with it.
@@ -98,20 +119,44 @@ export async function finishAuthorization(
   }
 }
 
+export type FinishContext = {
+  readonly send: Send;
+  /** For definitions that exchange the code by a request of their own. */
+  readonly ask?: Ask | undefined;
+  readonly now: number;
+  readonly signal?: AbortSignal | undefined;
+  readonly scripts?: Scripts | undefined;
+};
+
+function renameCode(received: URLSearchParams, name: string): void {
+  const codes = received.getAll(name);
+  received.delete('code');
+  for (const code of codes) received.append('code', code);
+}
+
+/** The exchange as the definition does it, with what `getTokenData` keeps of the answer. `expiresIn` is in seconds. */
+async function tokenData(
+  method: NonNullable<AuthOption['methods']['getTokenData']>,
+  callback: Readonly<Record<string, string>>,
+  { verifier, redirectUri }: Authorization,
+  { ask, now, scope, scripts }: FinishContext & { readonly scope: Scope },
+): Promise<Granted> {
+  if (!ask) throw new TielineError('definition_invalid', 'getTokenData cannot be used here');
+  if (callback.code) remember(callback.code);
+  const seen = { ...scope, callback, codeVerifier: verifier, redirectUri };
+  const response = await ask(planRequest(method.request), seen);
+  if (response.status >= 300) throw failed(`the provider answered the exchange with status ${response.status}`);
+  const { expiresIn, ...values } = runMethod(method, { ...seen, response }, scripts);
+  const seconds = Number(expiresIn);
+  return seconds > 0 ? { values, expiresAt: now + seconds * 1_000 } : { values };
+}
+
 const failed = (why: string, cause?: unknown): TielineError =>
   new TielineError('authorization_failed', `the account was not connected: ${why}`, { hint: 'Start again.', cause });
 
-/**
- * Only web addresses may be opened in a browser: a definition could otherwise start programs (CVE-2025-6514). Plain http
- * (RFC 6749 §3.1) stays on this machine.
- */
 function authorizationEndpoint(uri: string | undefined, option: string): URL {
-  const url = uri !== undefined && URL.canParse(uri) ? new URL(uri) : undefined;
-  const isWeb = url?.protocol === 'https:' || (url?.protocol === 'http:' && LOOPBACK.test(url.hostname));
-  if (!url || !isWeb || url.username !== '' || url.password !== '') {
+  const url = webAddress(uri);
+  if (!url)
     throw new TielineError('definition_invalid', `auth option ${option} gives no https address to authorize at`);
-  }
   return url;
 }
-
-const LOOPBACK = /^(?:localhost|127(?:\.\d+){3}|\[::1\])$/;

@@ -1,4 +1,5 @@
 import type { JsonSchema, Values } from '../connector/values.ts';
+import type { ErrorCode, TielineError } from '../errors.ts';
 
 /** What authenticates an integration. Sealed at rest; `version` grows by one with each save. */
 export type Credential = {
@@ -11,12 +12,38 @@ export type Credential = {
   readonly obtainedAt: number;
   /** Epoch milliseconds; absent when the provider did not say. */
   readonly expiresAt?: number;
+  /** When the whole grant ends by itself, whatever is refreshed; absent when the provider did not say. Epoch milliseconds. */
+  readonly grantEndsAt?: number;
+  /** When a refresh began whose end is not known: it is under way, or was interrupted. Epoch milliseconds. */
+  readonly attemptAt?: number;
+  /** Why the last refresh failed. The next one that succeeds clears it. */
+  readonly trouble?: Trouble;
   /** Why no refresh can succeed any more. A new connect clears it. */
-  readonly failure?: { readonly code: string; readonly message: string; readonly at: number };
+  readonly failure?: Failure;
+};
+
+export type Failure = {
+  readonly code: string;
+  /** `interrupted`: the answer to an earlier refresh was lost, and what it gave with it. */
+  readonly cause: 'refused' | 'interrupted';
+  readonly message: string;
+  readonly at: number;
+};
+
+/** A refresh that failed for now. */
+export type Trouble = {
+  readonly code: string;
+  readonly message: string;
+  /** Epoch milliseconds. */
+  readonly at: number;
+  /** The provider is not asked again before. Equal to `at` for what ends when somebody mends it. Epoch milliseconds. */
+  readonly until: number;
+  /** How many times in a row. */
+  readonly count: number;
 };
 
 /** What a provider gave: merged into the values that were there. */
-export type Renewal = { readonly values: Values; readonly expiresAt?: number };
+export type Renewal = { readonly values: Values; readonly expiresAt?: number; readonly grantEndsAt?: number };
 
 const LARGEST_MARGIN = 5 * 60_000;
 
@@ -30,15 +57,45 @@ export function isDue(credential: Credential, now: number): boolean {
   return now >= expiresAt - Math.min(LARGEST_MARGIN, Math.max(0, expiresAt - obtainedAt) / 5);
 }
 
+const FIRST_BACKOFF = 5_000;
+const LONGEST_BACKOFF = 15 * 60_000;
+
+/** Failures that no waiting ends, but an operator, who wants to see at once that they are mended. */
+const FOR_OPERATORS: ReadonlySet<string> = new Set<ErrorCode>([
+  'config_invalid',
+  'definition_invalid',
+  'target_forbidden',
+  'token_rejected',
+]);
+
+export const isForOperators = ({ code }: { readonly code: string }): boolean => FOR_OPERATORS.has(code);
+
+/** The trouble that follows: each failure in a row doubles the wait, unless the provider asks for a longer one. */
+export function troubled(before: Trouble | undefined, error: TielineError, now: number): Trouble {
+  const count = (before?.count ?? 0) + 1;
+  const { code, message, retryAfter = 0 } = error;
+  const wait = Math.max(FIRST_BACKOFF * 2 ** (count - 1), retryAfter * 1_000);
+  return { code, message, at: now, until: now + (isForOperators(error) ? 0 : Math.min(LONGEST_BACKOFF, wait)), count };
+}
+
+/** Milliseconds until the provider may be asked again; 0 when it may be. */
+export function waitAfter(trouble: Trouble | undefined, now: number): number {
+  const wait = trouble ? trouble.until - now : 0;
+  // A longer one was never asked for: the clock has been put back since.
+  return wait > LONGEST_BACKOFF ? 0 : Math.max(0, wait);
+}
+
 /** The credential that follows: what the provider did not send again, such as an unrotated refresh token, is kept. */
 export function renewed(previous: Credential, renewal: Renewal, now: number): Credential {
   const { input, values, version } = previous;
+  const grantEndsAt = renewal.grantEndsAt ?? previous.grantEndsAt;
   return {
     version: version + 1,
     input,
     values: { ...values, ...renewal.values },
     obtainedAt: now,
     ...(renewal.expiresAt !== undefined && { expiresAt: renewal.expiresAt }),
+    ...(grantEndsAt !== undefined && { grantEndsAt }),
   };
 }
 

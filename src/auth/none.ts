@@ -2,5 +2,5 @@ import type { AuthType } from './type.ts';
 
 export const none: AuthType = {
   schema: { type: 'object', properties: {} },
-  apply: () => ({}),
+  apply: (_option, _scope, request) => request,
 };

@@ -1,50 +1,73 @@
 import * as oauth from 'oauth4webapi';
 import { TielineError } from '../errors.ts';
 import type { Scope } from '../expression/template.ts';
-import { tokenHeader } from './bearer.ts';
-import { oauthClient, oauthConfig, renewalOf } from './oauthclient.ts';
+import { withToken } from './bearer.ts';
+import { keepAs, oauthClient, renewalOf } from './oauthclient.ts';
+import { type OAuthConfig, oauthConfig } from './oauthconfig.ts';
+import { ownGrant } from './oauthgrant.ts';
 import { optionOf } from './option.ts';
 import { tokenError } from './tokenerror.ts';
-import type { AuthType, RenewContext } from './type.ts';
+import type { AuthType, Granted, RenewContext } from './type.ts';
 
-/** OAuth 2.0 (RFC 6749): a stored refresh token, or client credentials, give short-lived access tokens. */
+/** OAuth 2.0 (RFC 6749): a stored refresh token, or a grant that needs nobody, gives short-lived access tokens. */
 export const oauth2: AuthType = {
   schema: { type: 'object', properties: {} },
-  apply: (option, scope) => {
-    const { header, prefix } = optionOf(option, 'oauth2');
+  apply: (option, scope, request) => {
     const token = credential(scope, 'accessToken');
     if (!token) throw new TielineError('reauthorization_required', 'the account has no access token');
-    return { headers: tokenHeader(header, prefix, token) };
+    return withToken(request, optionOf(option, 'oauth2'), token);
   },
   renewal: {
     isMissing: (scope) => credential(scope, 'accessToken') === undefined,
     isPossible: (option, scope) =>
-      optionOf(option, 'oauth2').grant === 'client_credentials' || credential(scope, 'refreshToken') !== undefined,
+      ownGrant(optionOf(option, 'oauth2').grant) !== undefined || credential(scope, 'refreshToken') !== undefined,
     renew,
   },
 };
 
-async function renew({ connector, option, scope, send, now, signal }: RenewContext) {
-  const config = oauthConfig(option, scope);
-  const clientGrant = optionOf(option, 'oauth2').grant === 'client_credentials';
-  const client = oauthClient(config, (!clientGrant && config.refreshUri) || config.tokenUri, send, signal);
+async function renew(context: RenewContext): Promise<Granted> {
+  const { connector, option, scope, scripts, now } = context;
+  const config = oauthConfig(option, scope, scripts);
+  const grant = ownGrant(optionOf(option, 'oauth2').grant);
+  const client = oauthClient(config, (!grant && config.refreshUri) || config.tokenUri, context);
   const { server, client: id, auth, options, last } = client;
   try {
-    if (clientGrant) {
-      const parameters = new URLSearchParams();
-      if (config.scopes.length > 0) parameters.set('scope', config.scopes.join(config.scopeSeparator ?? ' '));
-      for (const [name, value] of Object.entries(config.extraToken ?? {})) parameters.set(name, value);
-      const response = await oauth.clientCredentialsGrantRequest(server, id, auth, parameters, options);
-      return renewalOf(await oauth.processClientCredentialsResponse(server, id, response), now);
-    }
     const refreshToken = credential(scope, 'refreshToken');
-    if (!refreshToken) throw new TielineError('reauthorization_required', 'the account has no refresh token');
-    const response = await oauth.refreshTokenGrantRequest(server, id, auth, refreshToken, options);
-    return renewalOf(await oauth.processRefreshTokenResponse(server, id, response), now);
+    if (!grant && !refreshToken) {
+      throw new TielineError('reauthorization_required', 'the account has no refresh token');
+    }
+    const { additionalParameters } = options;
+    const parameters = grant
+      ? { ...(await grant.parameters(config, now)), ...scopeOf(config), ...(additionalParameters as object) }
+      : {};
+    const response = grant
+      ? await oauth.genericTokenEndpointRequest(
+          server,
+          id,
+          auth,
+          grant.type,
+          new URLSearchParams(parameters),
+          bare(options),
+        )
+      : await oauth.refreshTokenGrantRequest(server, id, auth, refreshToken ?? '', {
+          ...options,
+          additionalParameters: { ...(additionalParameters as object), ...config.extraRefresh },
+        });
+    const tokens = grant
+      ? await oauth.processGenericTokenEndpointResponse(server, id, response)
+      : await oauth.processRefreshTokenResponse(server, id, response);
+    const method = option.methods.getCredentialsFromRefreshTokenResponse;
+    return keepAs(method, renewalOf(tokens, now, { last, config }), { ...context, response: last.answer });
   } catch (error) {
     throw tokenError(error, connector, last.response);
   }
 }
+
+const bare = ({ additionalParameters: _, ...options }: oauth.TokenEndpointRequestOptions) => options;
+
+/** Not where the assertion itself holds them, as Google wants it. */
+const scopeOf = ({ scopes, scopeSeparator = ' ', assertion }: OAuthConfig): { scope?: string } =>
+  scopes.length > 0 && assertion?.claims?.scope === undefined ? { scope: scopes.join(scopeSeparator) } : {};
 
 function credential(scope: Scope, name: 'accessToken' | 'refreshToken'): string | undefined {
   const value = (scope.credentials as Record<string, unknown> | undefined)?.[name];

@@ -1,42 +1,14 @@
 import * as oauth from 'oauth4webapi';
-import type { OAuthMapping } from '../connector/authspec.ts';
-import type { AuthOption } from '../connector/connector.ts';
-import { TielineError } from '../errors.ts';
+import type { Method } from '../connector/authspec.ts';
+import type { Scripts } from '../expression/sandbox.ts';
 import type { Scope } from '../expression/template.ts';
-import type { HttpResponse, Send } from '../network/send.ts';
+import type { HttpRequest, HttpResponse, Send } from '../network/send.ts';
 import { remember } from '../secret.ts';
-import type { Renewal } from './credential.ts';
-import { templateTree } from './option.ts';
-import { normaliseTokenResponse } from './tokenresponse.ts';
-
-export type OAuthConfig = Omit<OAuthMapping, 'scopes'> & { readonly scopes: readonly string[] };
-
-/** The option's OAuth settings for one account. Throws `config_invalid` when the client ID or an endpoint is missing. */
-export function oauthConfig(option: AuthOption, scope: Scope): OAuthConfig {
-  const method = option.methods.getOAuthConfig;
-  if (!method) throw new TielineError('definition_invalid', `auth option ${option.key} has no getOAuthConfig`);
-  const declared = option.spec.type === 'oauth2' ? option.spec.scopes : [];
-  const config = templateTree(method.mapping).evaluate({
-    ...scope,
-    grant: { scopes: declared },
-  }) as Partial<OAuthConfig>;
-  if (!config.clientId) {
-    throw new TielineError('config_invalid', 'the OAuth client ID is not set', {
-      hint: 'Set the app of this connector in config.yaml, or let `tieline connect` ask for it.',
-    });
-  }
-  const { clientId, tokenUri = '', refreshUri = tokenUri } = config;
-  if (!URL.canParse(tokenUri) || !URL.canParse(refreshUri)) {
-    throw new TielineError('definition_invalid', `auth option ${option.key} gives no address to get tokens at`);
-  }
-  const scopes = config.scopes ?? declared;
-  return {
-    ...config,
-    clientId,
-    tokenUri,
-    scopes: typeof scopes === 'string' ? [scopes] : scopes,
-  };
-}
+import { ASSERTION_TYPE, signAssertion } from './assertion.ts';
+import { runMethod } from './method.ts';
+import { type OAuthConfig, type Reading, readAnswer } from './oauthconfig.ts';
+import { normaliseTokenResponse, parseTokenResponse } from './tokenresponse.ts';
+import type { Answered, Granted } from './type.ts';
 
 /** The texts that make one client at one authorization server, in the library's form. */
 export type OAuthClient = {
@@ -44,36 +16,58 @@ export type OAuthClient = {
   readonly client: oauth.Client;
   readonly auth: oauth.ClientAuth;
   readonly options: oauth.TokenEndpointRequestOptions;
-  /** How the token endpoint answered the last request. */
-  readonly last: { response?: HttpResponse };
+  /** How the token endpoint answered the last request, and what the definition reads there. */
+  readonly last: { response?: HttpResponse; answer?: Answered; reading?: Reading };
 };
 
-export function oauthClient(config: OAuthConfig, tokenUri: string, send: Send, signal?: AbortSignal): OAuthClient {
-  const last: { response?: HttpResponse } = {};
+export type ClientContext = {
+  readonly send: Send;
+  readonly scope: Scope;
+  readonly scripts?: Scripts | undefined;
+  /** Epoch milliseconds. */
+  readonly now: number;
+  readonly signal?: AbortSignal | undefined;
+  /** The parameters that a sign-in came back with. */
+  readonly callback?: Readonly<Record<string, string>> | undefined;
+};
+
+export function oauthClient(config: OAuthConfig, tokenUri: string, context: ClientContext): OAuthClient {
+  const { send, signal, callback } = context;
+  const last: OAuthClient['last'] = {};
   const options: oauth.TokenEndpointRequestOptions = {
     [oauth.customFetch]: async (
       url: string,
       init: { method: string; headers: Record<string, string>; body?: unknown },
     ) => {
-      const headers = { ...init.headers, ...lowerCased(config.tokenHeaders ?? {}) };
-      const body = String(init.body);
-      for (const [name, value] of new URLSearchParams(body)) if (SECRET_PARAMETERS.has(name)) remember(value);
-      const request = { method: init.method, url: new URL(url), headers, body };
-      last.response = await send(request, { signal, maxBytes: LARGEST_TOKEN_RESPONSE });
-      return normaliseTokenResponse(last.response);
+      const parameters = new URLSearchParams(String(init.body));
+      for (const [name, value] of parameters) if (SECRET_PARAMETERS.has(name)) remember(value);
+      const request = tokenRequestOf(config, new URL(url), init.headers, parameters);
+      const tls = config.trustedCa ? { tls: { ca: config.trustedCa } } : {};
+      last.response = await send(request, { signal, maxBytes: LARGEST_TOKEN_RESPONSE, ...tls });
+      const { status, headers } = last.response;
+      last.answer = { status, headers, body: parseTokenResponse(last.response) };
+      last.reading = readAnswer(config, { response: last.answer, ...(callback && { callback }) }, context);
+      return normaliseTokenResponse(last.response, last.reading);
     },
     // The guard decides about plain http: loopback and hosts that the operator allowed, nothing else.
     [oauth.allowInsecureRequests]: true,
-    additionalParameters: config.extraToken ?? {},
+    additionalParameters: {
+      ...(config.audience && { audience: config.audience }),
+      ...(config.resource && { resource: config.resource }),
+      ...config.extraToken,
+    },
   };
   return {
     server: {
       issuer: config.issuer ?? new URL(tokenUri).origin,
       token_endpoint: tokenUri,
       authorization_response_iss_parameter_supported: config.issuer !== undefined,
+      ...(config.revokeUri && { revocation_endpoint: config.revokeUri }),
+      ...(config.deviceUri && { device_authorization_endpoint: config.deviceUri }),
     },
-    client: { client_id: config.clientId },
-    auth: clientAuth(config),
+    // Not sent where there is none, see `clientAuth`; but the library wants one.
+    client: { client_id: config.clientId || 'none' },
+    auth: clientAuth(config, context.now),
     options,
     last,
   };
@@ -82,14 +76,52 @@ export function oauthClient(config: OAuthConfig, tokenUri: string, send: Send, s
 const LARGEST_TOKEN_RESPONSE = 256 * 1024;
 
 /** What a provider may repeat in its answer, and nobody is to read there. */
-const SECRET_PARAMETERS = new Set(['client_secret', 'code', 'code_verifier', 'refresh_token']);
+const SECRET_PARAMETERS = new Set([
+  'client_secret',
+  'code',
+  'code_verifier',
+  'refresh_token',
+  'password',
+  'assertion',
+  'client_assertion',
+  'subject_token',
+  'actor_token',
+  'device_code',
+  'token',
+]);
 
-const lowerCased = (headers: Readonly<Record<string, string>>): Record<string, string> =>
-  Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
+/** The token request as this provider wants it: RFC 6749 knows but forms by POST. */
+function tokenRequestOf(
+  { tokenMethod = 'POST', tokenBody = 'form', tokenHeaders = {} }: OAuthConfig,
+  url: URL,
+  given: Readonly<Record<string, string>>,
+  parameters: URLSearchParams,
+): HttpRequest {
+  const own = Object.entries(tokenHeaders).map(([name, value]) => [name.toLowerCase(), value]);
+  const { 'content-type': form = 'application/x-www-form-urlencoded', ...others } = given;
+  const headers: Record<string, string> = { ...others, ...Object.fromEntries(own) };
+  if (tokenMethod === 'GET' || tokenBody === 'query') {
+    for (const [name, value] of parameters) url.searchParams.append(name, value);
+    return { method: tokenMethod, url, headers };
+  }
+  const [type, body] =
+    tokenBody === 'json'
+      ? ['application/json', JSON.stringify(Object.fromEntries(parameters))]
+      : [form, parameters.toString()];
+  return { method: 'POST', url, headers: { 'content-type': type, ...headers }, body };
+}
 
-/** Where the client's secret goes (RFC 6749 §2.3.1). */
-function clientAuth({ clientId, clientSecret, clientAuthLocation = 'body' }: OAuthConfig): oauth.ClientAuth {
-  if (!clientSecret) return oauth.None();
+/** How the client proves who it is (RFC 6749 §2.3.1, RFC 7523 §2.2). */
+function clientAuth(config: OAuthConfig, now: number): oauth.ClientAuth {
+  const { clientId, clientSecret, clientAuthLocation = 'body' } = config;
+  if (clientAuthLocation === 'private_key_jwt') {
+    return async (_server, _client, body) => {
+      body.set('client_id', clientId);
+      body.set('client_assertion_type', ASSERTION_TYPE);
+      body.set('client_assertion', await signAssertion(config, now, 'client'));
+    };
+  }
+  if (!clientSecret) return clientId === '' ? () => {} : oauth.None();
   const pair = `${formEncoded(clientId)}:${formEncoded(clientSecret)}`;
   remember(clientSecret);
   remember(pair);
@@ -107,9 +139,43 @@ function clientAuth({ clientId, clientSecret, clientAuthLocation = 'body' }: OAu
 /** Leaves `-._*` as they are, unlike the library's own: for providers that compare without decoding. */
 const formEncoded = (text: string): string => new URLSearchParams([['', text]]).toString().slice(1);
 
+/** Milliseconds until the user must come back, by the names that GitHub, Microsoft and Keycloak use; 0 is never. */
+function lifeOfGrant(tokens: oauth.TokenEndpointResponse): number | undefined {
+  const seconds = Number(tokens.refresh_token_expires_in ?? tokens.refresh_expires_in);
+  return tokens.refresh_token !== undefined && seconds > 0 ? seconds * 1_000 : undefined;
+}
+
 /** What is kept of a token response. Without a new refresh token the old one stays, see `renewed`. */
-export function renewalOf(tokens: oauth.TokenEndpointResponse, now: number): Renewal {
+export function renewalOf(
+  tokens: oauth.TokenEndpointResponse,
+  now: number,
+  { last, config }: { last: OAuthClient['last']; config: Pick<OAuthConfig, 'noRefreshToken'> },
+): Granted {
   const { access_token: accessToken, refresh_token: refreshToken, expires_in: seconds, scope } = tokens;
-  const values = { accessToken, ...(refreshToken && { refreshToken }), ...(scope && { scope }) };
-  return seconds === undefined ? { values } : { values, expiresAt: now + seconds * 1_000 };
+  const { reading } = last;
+  const values = {
+    ...reading?.credentials,
+    accessToken,
+    ...(refreshToken && !config.noRefreshToken && { refreshToken }),
+    ...(scope && { scope }),
+  };
+  const life = reading?.life ?? (seconds === undefined ? undefined : seconds * 1_000);
+  const facts = Object.keys(reading?.account ?? {}).length > 0 ? { facts: reading?.account } : {};
+  const grantLife = lifeOfGrant(tokens);
+  return {
+    values,
+    ...(life !== undefined && { expiresAt: now + life }),
+    ...(grantLife !== undefined && { grantEndsAt: now + grantLife }),
+    ...facts,
+  };
+}
+
+/** What a method of the definition makes of a token response, on top of what is kept anyway. */
+export function keepAs(
+  method: Method | undefined,
+  granted: Granted,
+  { scope, scripts, response }: { scope: Scope; scripts?: Scripts | undefined; response: Answered | undefined },
+): Granted {
+  if (!method) return granted;
+  return { ...granted, values: { ...granted.values, ...runMethod(method, { ...scope, response }, scripts) } };
 }

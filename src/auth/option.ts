@@ -1,6 +1,7 @@
 import type { AuthOptionSpec } from '../connector/authspec.ts';
 import type { AuthOption } from '../connector/connector.ts';
 import { TielineError } from '../errors.ts';
+import type { Scripts } from '../expression/sandbox.ts';
 import { compileTemplate, type Scope, type Template } from '../expression/template.ts';
 
 /** The option's own settings, known to be of one type. */
@@ -25,9 +26,17 @@ export function templateTree(source: string | object): Template {
   return template;
 }
 
+type TextOptions = { readonly empty?: boolean; readonly scripts?: Scripts | undefined };
+
 /** The text an expression gives. Throws `reauthorization_required` when there is none. */
-export function textOf(source: string, scope: Scope, what: string, options: { empty?: boolean } = {}): string {
-  const value = templateTree(source).evaluate(scope);
+export function textOf(source: string, scope: Scope, what: string, options: TextOptions = {}): string {
+  const value = templateTree(source).evaluate(scope, options.scripts);
   if (typeof value === 'string' && (value !== '' || options.empty)) return value;
   throw new TielineError('reauthorization_required', `${what} is missing`, { hint: 'Connect the account again.' });
+}
+
+/** The text an expression gives, or undefined where it gives none or an empty one. */
+export function optionalText(source: string | undefined, scope: Scope, scripts?: Scripts): string | undefined {
+  const value = source === undefined ? undefined : templateTree(source).evaluate(scope, scripts);
+  return typeof value === 'string' && value !== '' ? value : undefined;
 }

@@ -6,8 +6,19 @@ import { scrub } from '../secret.ts';
 /** Errors of RFC 6749 §5.2 after which the grant is over, whatever is done with it. */
 const GRANT_IS_OVER = new Set(['invalid_grant', 'bad_refresh_token', 'token_revoked', 'invalid_refresh_token']);
 
-/** Errors that speak of the moment, although they come with the status of a wrong request. */
-const MOMENTARY = new Set(['server_error', 'temporarily_unavailable']);
+/** Errors that speak of the moment, although they come with the status of a wrong request, or as Slack's with 200. */
+const MOMENTARY = new Set([
+  'server_error',
+  'temporarily_unavailable',
+  'internal_error',
+  'fatal_error',
+  'service_unavailable',
+  'request_timeout',
+  'ratelimited',
+]);
+
+/** Seconds, for a provider that does not say when to come back. */
+const FIRST_WAIT = 5;
 
 /** The failure of a token request in Tieline's terms: is it the grant, the client, or the moment? */
 export function tokenError(error: unknown, connector: string, last: HttpResponse | undefined): TielineError {
@@ -36,14 +47,17 @@ export function tokenError(error: unknown, connector: string, last: HttpResponse
   const what = isTielineError(error) ? `: ${error.message}` : status;
   return new TielineError('refresh_failed', `the token endpoint of ${connector} could not be used${what}`, {
     hint: 'Try again in a while.',
-    retryAfter: secondsToWait(last) ?? 30,
+    retryAfter: secondsToWait(last) ?? FIRST_WAIT,
     cause: withoutAnswer(error),
   });
 }
 
+/** RFC 9110 §10.2.3: seconds, or a date by the provider's clock. Undefined for neither, and for what is over. */
 function secondsToWait(last: HttpResponse | undefined): number | undefined {
-  const text = last?.headers['retry-after']?.trim() ?? '';
-  return /^\d{1,5}$/.test(text) ? Number(text) : undefined;
+  const { 'retry-after': text = '', date = '' } = last?.headers ?? {};
+  if (/^\s*\d{1,9}\s*$/.test(text)) return Number(text) || undefined;
+  const wait = (Date.parse(text) - (Date.parse(date) || Date.now())) / 1_000;
+  return wait > 0 ? Math.ceil(wait) : undefined;
 }
 
 /** Provider text that may be shown: one line, bounded, no markup, nothing secret that was sent. */

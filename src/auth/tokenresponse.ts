@@ -10,8 +10,9 @@ const LONGEST_LIFE = 100 * 365 * 24 * 60 * 60;
  * the definition says how a token is sent. ID tokens are dropped: who the account is comes from the connector's identity
  * request. So are headers: a challenge beside `invalid_client`, which RFC 6749 §5.2 asks for, would hide that error.
  */
-export function normaliseTokenResponse(response: HttpResponse): Response {
-  const { id_token: _, token_type: __, expires_in: expiresIn, scope, ...rest } = present(parseBody(response));
+export function normaliseTokenResponse(response: HttpResponse, found: Found = {}): Response {
+  const body = { ...parseTokenResponse(response), ...renamed(found) };
+  const { id_token: _, token_type: __, expires_in: expiresIn, scope, ...rest } = present(body);
   const failed = typeof rest.error === 'string' && rest.access_token === undefined;
   const seconds = typeof expiresIn === 'string' || typeof expiresIn === 'number' ? Number(expiresIn) : 0;
   const normal = {
@@ -26,6 +27,14 @@ export function normaliseTokenResponse(response: HttpResponse): Response {
   });
 }
 
+/** Tokens that the definition found elsewhere in the answer. */
+type Found = { readonly accessToken?: string; readonly refreshToken?: string };
+
+const renamed = ({ accessToken, refreshToken }: Found) => ({
+  ...(accessToken !== undefined && { access_token: accessToken }),
+  ...(refreshToken !== undefined && { refresh_token: refreshToken }),
+});
+
 /** Any success is 200. What a `Response` cannot have, or what nobody follows here, counts as a broken provider. */
 function normalStatus(status: number, failed: boolean): number {
   if (status >= 400 && status < 600) return status;
@@ -37,7 +46,7 @@ function present(body: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(body).filter(([, value]) => value !== null && value !== ''));
 }
 
-function parseBody({ bytes, headers }: HttpResponse): Record<string, unknown> {
+export function parseTokenResponse({ bytes, headers }: HttpResponse): Record<string, unknown> {
   const text = Buffer.from(bytes).toString('utf8');
   if (/^application\/x-www-form-urlencoded\b/i.test(headers['content-type'] ?? '')) {
     return Object.fromEntries(new URLSearchParams(text));

@@ -1,31 +1,60 @@
 import type { AuthOption } from '../connector/connector.ts';
-import type { JsonSchema } from '../connector/values.ts';
+import type { RequestPlan } from '../connector/plan.ts';
+import type { JsonSchema, Values } from '../connector/values.ts';
+import type { Scripts } from '../expression/sandbox.ts';
 import type { Scope } from '../expression/template.ts';
-import type { Send } from '../network/send.ts';
+import type { HttpRequest, Send, TlsMaterial } from '../network/send.ts';
 import type { Renewal } from './credential.ts';
 
-/** What authentication adds to a request. */
-export type RequestParts = {
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly query?: Readonly<Record<string, string>>;
+/** What authentication depends on besides credential and request, given from outside so that it stays pure. */
+export type Moment = {
+  /** Epoch milliseconds. */
+  readonly now: number;
+  /** A text that was never used before. */
+  nonce(): string;
+  /** For expressions that are more than a path. */
+  readonly scripts?: Scripts | undefined;
 };
 
-/** What a provider is asked with. `scope` holds app, input, credentials, settings and account. */
+/** What a provider answered, as expressions see it. */
+export type Answered = {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: unknown;
+};
+
+export type AskOptions = {
+  /** Where paths begin, if not at the connector's base URL. */
+  readonly baseUrl?: string | undefined;
+  readonly tls?: TlsMaterial | undefined;
+};
+
+/** Makes a request of a definition, without any credential but those in its own expressions. Any status is an answer. */
+export type Ask = (plan: RequestPlan, scope: Scope, options?: AskOptions) => Promise<Answered>;
+
+/** What a provider gave, with facts about the account that are no secrets, such as its own base URL. */
+export type Granted = Renewal & { readonly facts?: Values | undefined };
+
+/** What a provider is asked with. `scope` holds app, input, secrets, credentials, settings and account. */
 export type RenewContext = {
   readonly connector: string;
   readonly option: AuthOption;
   readonly scope: Scope;
   readonly send: Send;
+  readonly ask: Ask;
   readonly now: number;
   readonly signal?: AbortSignal | undefined;
+  readonly scripts?: Scripts | undefined;
 };
 
 /** One way to authenticate. Each type is one file, and one line in `types.ts`. */
 export type AuthType = {
   /** What the user is asked for when the definition does not say. */
   readonly schema: JsonSchema;
-  /** The parts of a request that carry the credential. Pure. */
-  apply(option: AuthOption, scope: Scope): RequestParts;
+  /** The request as the account: the last step before it is sent, repeated for each redirect within the origin. */
+  apply(option: AuthOption, scope: Scope, request: HttpRequest, moment: Moment): HttpRequest | Promise<HttpRequest>;
+  /** The certificate that the connection itself shows. */
+  tls?(option: AuthOption, scope: Scope, scripts?: Scripts): TlsMaterial;
   /** Absent for types whose credentials never change. */
   readonly renewal?: {
     /** True while there is no token yet. */
@@ -33,6 +62,6 @@ export type AuthType = {
     /** True when there is something to ask the provider with. */
     isPossible(option: AuthOption, scope: Scope): boolean;
     /** Throws `reauthorization_required` when only the user can help, else `refresh_failed`. */
-    renew(context: RenewContext): Promise<Renewal>;
+    renew(context: RenewContext): Promise<Granted>;
   };
 };

@@ -4,13 +4,38 @@ import type { JsonSchema } from '../connector/values.ts';
 import { apiKey } from './apikey.ts';
 import { basic } from './basic.ts';
 import { bearer } from './bearer.ts';
+import { hmac } from './hmac.ts';
+import { jwt } from './jwt.ts';
+import { mtls } from './mtls.ts';
 import { none } from './none.ts';
+import { oauth1 } from './oauth1.ts';
 import { oauth2 } from './oauth2.ts';
+import { refreshMethod } from './refreshmethod.ts';
+import { sigv4 } from './sigv4.ts';
+import { tokenRequest } from './tokenrequest.ts';
 import type { AuthType } from './type.ts';
+import { wsse } from './wsse.ts';
 
-const types: Readonly<Record<AuthOptionSpec['type'], AuthType>> = { none, api_key: apiKey, basic, bearer, oauth2 };
+const types: Readonly<Record<AuthOptionSpec['type'], AuthType>> = {
+  none,
+  api_key: apiKey,
+  basic,
+  bearer,
+  token_request: tokenRequest,
+  oauth2,
+  oauth1,
+  jwt,
+  sigv4,
+  hmac,
+  wsse,
+  mtls,
+};
 
 export const authType = (option: AuthOption): AuthType => types[option.spec.type];
+
+/** How the option's credentials are renewed: as its own `refreshCredentials` says, else as its type does. */
+export const renewalFor = (option: AuthOption): AuthType['renewal'] =>
+  option.methods.refreshCredentials ? refreshMethod : authType(option).renewal;
 
 /** What the user types to connect with this option. */
 export const inputSchema = (option: AuthOption): JsonSchema => option.spec.ui.schema ?? authType(option).schema;

@@ -1,14 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import { text as readStream } from 'node:stream/consumers';
-import { beginAuthorization, finishAuthorization } from '../auth/authorization.ts';
-import type { Renewal } from '../auth/credential.ts';
+import type { Granted } from '../auth/type.ts';
 import { inputSchema } from '../auth/types.ts';
 import type { AuthOption, Connector } from '../connector/connector.ts';
 import type { Values } from '../connector/values.ts';
 import { isTielineError, TielineError } from '../errors.ts';
-import { boundSend } from '../execute/account.ts';
 import { connectAccount, optionNamed } from '../execute/connect.ts';
 import type { Engine } from '../execute/engine.ts';
+import { signInAccount, signInKind } from '../execute/signin.ts';
 import { readIntegrations } from '../integration/accounts.ts';
 import { writeApp } from '../integration/app.ts';
 import { checkIdentifier } from '../integration/integration.ts';
@@ -46,7 +45,7 @@ export async function connect(name: string, options: ConnectOptions): Promise<vo
     const what = `${connector.title} (${option.spec.title})`;
     const input = await askFields(inputSchema(option), given, what, 'Give them as JSON on standard input: --input -');
     await askApp(opened, connector, option);
-    const visit = (url: URL) => showAddress(url, options.browser);
+    const visit = (url: URL, code?: string) => showAddress(url, options.browser, code);
     const tokens = needsSignIn(option) ? await signIn(engine, connector, option, input, { port, visit }) : undefined;
     const { integration, isDefault, tested } = await connectAccount(engine, localPrincipal, {
       connector: connector.name,
@@ -101,8 +100,7 @@ function readPort(text: string): number {
   throw new TielineError('usage', `--port is not a port: ${text}`, { hint: 'Use a number up to 65535; 0 is any.' });
 }
 
-const needsSignIn = (option: AuthOption): boolean =>
-  option.spec.type === 'oauth2' && option.spec.grant === 'authorization_code';
+const needsSignIn = (option: AuthOption): boolean => signInKind(option) !== undefined;
 
 async function readInput(source: string): Promise<Values> {
   if (source === '-') return parseObject(await readStream(process.stdin), 'standard input');
@@ -136,38 +134,43 @@ async function askApp({ engine, config }: Opened, connector: Connector, option: 
 
 export type SignIn = {
   readonly port: number;
-  /** Shows the person the address at which the provider asks them. */
-  readonly visit: (url: URL) => Promise<void>;
+  /** Shows the person the address at which the provider asks them, and the code to type there. */
+  readonly visit: (url: URL, code?: string) => Promise<void>;
 };
 
-/** The authorization code flow with a loopback listener: from the provider's page to the tokens it gave. */
+/** A sign-in in the browser, with a loopback listener, or on another device: up to the tokens that the provider gave. */
 export async function signIn(
   engine: Engine,
   connector: Connector,
   option: AuthOption,
   input: Values,
   { port, visit }: SignIn,
-): Promise<Renewal> {
-  const scope = { app: await engine.app(connector.name), input, credentials: input, settings: {}, account: {} };
+): Promise<Granted> {
+  if (signInKind(option) === 'device') {
+    const arrived = () => Promise.reject(new Error('nobody comes back from another device'));
+    return signInAccount(engine, connector, option, input, { visit: (url, { code }) => visit(url, code), arrived });
+  }
   let state = '';
   const callback = await listenForCallback(connector.name, () => state, { port, timeoutMs: PATIENCE });
   try {
-    const { redirectUri } = callback;
-    const started = await beginAuthorization(connector.name, option, scope, { redirectUri, now: engine.now() });
-    state = started.authorization.state;
-    await visit(started.url);
-    const arrived = await callback.arrived;
-    const send = boundSend(engine.sender, connector, scope, undefined, undefined);
-    return await finishAuthorization(started.authorization, option, scope, arrived, { send, now: engine.now() });
+    return await signInAccount(engine, connector, option, input, {
+      redirectUri: callback.redirectUri,
+      visit: (url, started) => {
+        state = started.state;
+        return visit(url);
+      },
+      arrived: () => callback.arrived,
+    });
   } finally {
     callback.close();
   }
 }
 
-async function showAddress(url: URL, mayOpen: boolean): Promise<void> {
+async function showAddress(url: URL, mayOpen: boolean, code?: string): Promise<void> {
   const isOpen = mayOpen && (await openBrowser(url));
   const what = isOpen ? 'A browser opens. If it does not, open' : 'Open this address in a browser';
-  process.stderr.write(`${what}:\n\n  ${url.href}\n\nWaiting for the sign-in…\n`);
+  const typed = code === undefined ? '' : `The code is ${code}\n\n`;
+  process.stderr.write(`${what}:\n\n  ${url.href}\n\n${typed}Waiting for the sign-in…\n`);
 }
 
 /** Settings come as text; the schema tells what they are. */

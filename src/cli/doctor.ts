@@ -5,7 +5,8 @@ import { readAllIntegrations } from '../integration/accounts.ts';
 import { localPrincipal } from '../integration/principal.ts';
 import { openKeystore } from '../keystore/keystore.ts';
 import { version } from '../version.ts';
-import { shippedConnectors } from './open.ts';
+import { listAccounts, troubles } from './integrations.ts';
+import { openEngine, shippedConnectors } from './open.ts';
 import { EXIT, print, told } from './output.ts';
 
 type Check = {
@@ -39,7 +40,8 @@ export async function doctor({ json }: { readonly json?: boolean }): Promise<num
   if (config) {
     const names: string[] = [];
     await check('connectors', () => checkConnectors(config, names));
-    await check('keystore', () => checkKeystore(config, names));
+    const isOpen = await check('keystore', () => checkKeystore(config, names));
+    if (isOpen) await check('accounts', checkAccounts);
   }
   const ok = checks.every((it) => it.ok);
   print({ ok, checks: checks.map(({ text, ...it }) => it) }, json, () =>
@@ -69,8 +71,23 @@ async function checkKeystore({ home }: Config, connectors: readonly string[]) {
     const all = [...(await readAllIntegrations(keystore, localPrincipal, connectors)).values()];
     const count = all.reduce((sum, it) => sum + it.items.length, 0);
     const detail = `${storeUrl} (${driver}), key from ${keySource}, ${count === 1 ? 'one account' : `${count} accounts`}`;
-    return { detail: notice === undefined ? detail : `${detail}\n${notice}` };
+    return { detail: notice === undefined ? detail : `${detail}\n${notice}`, value: true };
   } finally {
     await keystore.close();
+  }
+}
+
+/** How each account is; one that only its owner can mend makes the check fail. */
+async function checkAccounts() {
+  const { engine, close } = await openEngine();
+  try {
+    const rows = await listAccounts(engine);
+    const lost = rows.filter((it) => it.status === 'reauth_required');
+    const lines = rows.map((it) => `${it.connector} ${it.identifier}: ${it.status}`);
+    const detail = [lines.length === 0 ? 'none yet' : lines.join('\n'), ...rows.flatMap(troubles)].join('\n');
+    if (lost.length === 0) return { detail };
+    throw new TielineError('reauthorization_required', detail, { hint: lost[0]?.nextStep });
+  } finally {
+    await close();
   }
 }

@@ -1,11 +1,14 @@
+import type { Engine } from '../execute/engine.ts';
+import { accountStatus } from '../execute/health.ts';
 import {
   readAllIntegrations,
   removeIntegration,
   renameIntegration,
   setDefaultIntegration,
 } from '../integration/accounts.ts';
-import { checkIdentifier, type Integrations } from '../integration/integration.ts';
+import { checkIdentifier } from '../integration/integration.ts';
 import { localPrincipal } from '../integration/principal.ts';
+import type { Status } from '../integration/status.ts';
 import { openEngine } from './open.ts';
 import { print, table } from './output.ts';
 
@@ -15,35 +18,75 @@ type Json = { readonly json?: boolean };
 export async function list({ json }: Json): Promise<void> {
   const { engine, close } = await openEngine();
   try {
-    const names = engine.catalog.connectors.map((it) => it.name);
-    const all = await readAllIntegrations(engine.keystore, localPrincipal, names);
-    const rows = [...all].flatMap(([connector, of]) => of.items.map((it) => row(connector, of, it.id)));
+    const rows = await listAccounts(engine);
     print(rows, json, () =>
       rows.length === 0
         ? 'No account is connected yet. Connect one with: tieline connect <connector>'
-        : table(
-            ['CONNECTOR', 'IDENTIFIER', 'DEFAULT', 'ACCOUNT', 'OPTION', 'SINCE'],
-            rows.map((it) => [
-              it.connector,
-              it.identifier,
-              it.isDefault ? 'yes' : '',
-              it.account ?? '',
-              it.option,
-              it.createdAt.slice(0, 10),
-            ]),
-          ),
+        : [
+            table(
+              ['CONNECTOR', 'IDENTIFIER', 'DEFAULT', 'ACCOUNT', 'STATUS', 'TOKEN UNTIL'],
+              rows.map((it) => [
+                it.connector,
+                it.identifier,
+                it.isDefault ? 'yes' : '',
+                it.account ?? '',
+                it.status,
+                it.expiresAt?.slice(0, 16).replace('T', ' ') ?? '',
+              ]),
+            ),
+            ...rows.flatMap(troubles),
+          ].join('\n'),
     );
   } finally {
     await close();
   }
 }
 
-function row(connector: string, all: Integrations, id: string) {
-  const it = all.items.find((item) => item.id === id);
-  if (!it) throw new Error(`no integration ${id}`);
-  const account = typeof it.account.label === 'string' ? it.account.label : undefined;
-  const createdAt = new Date(it.createdAt).toISOString();
-  return { connector, identifier: it.identifier, isDefault: all.default === id, account, option: it.option, createdAt };
+export type Row = {
+  readonly connector: string;
+  readonly identifier: string;
+  readonly isDefault: boolean;
+  readonly account: string | undefined;
+  readonly option: string;
+  readonly createdAt: string;
+  readonly status: Status['status'];
+  readonly cause?: string | undefined;
+  readonly since?: string | undefined;
+  readonly expiresAt?: string | undefined;
+  readonly nextStep?: string | undefined;
+  readonly forecast?: Status['forecast'];
+};
+
+/** Every account of this machine's user, with how it is. */
+export async function listAccounts(engine: Engine): Promise<Row[]> {
+  const names = engine.catalog.connectors.map((it) => it.name);
+  const all = await readAllIntegrations(engine.keystore, localPrincipal, names);
+  const rows = [...all].flatMap(([connector, of]) =>
+    of.items.map(async (it): Promise<Row> => {
+      const { at, expiresAt, ...status } = await accountStatus(engine, localPrincipal, it);
+      return {
+        connector,
+        identifier: it.identifier,
+        isDefault: of.default === it.id,
+        account: typeof it.account.label === 'string' ? it.account.label : undefined,
+        option: it.option,
+        createdAt: time(it.createdAt),
+        ...status,
+        ...(at !== undefined && { since: time(at) }),
+        ...(expiresAt !== undefined && { expiresAt: time(expiresAt) }),
+      };
+    }),
+  );
+  return Promise.all(rows);
+}
+
+const time = (at: number): string => new Date(at).toISOString();
+
+/** What a person should know of an account besides its line. */
+export function troubles(it: Row): string[] {
+  const coming = (it.forecast ?? []).map(({ message }) => message).filter((message) => message !== it.cause);
+  const said = [it.cause, ...coming, it.nextStep].filter((text) => text !== undefined);
+  return said.length === 0 ? [] : [`\n${it.connector} ${it.identifier}: ${said.join('\n  ')}`];
 }
 
 /** `tieline integrations default <connector> <identifier>` */
@@ -69,8 +112,6 @@ export const remove = (connector: string, identifier: string, { json }: Json): P
     const then = now === null ? 'No account is left.' : `The default account is ${now}.`;
     return { connector, removed: identifier, default: now, done: `Removed ${identifier} of ${connector}. ${then}` };
   });
-
-type Engine = Awaited<ReturnType<typeof openEngine>>['engine'];
 
 async function change<T extends { done: string }>(
   connector: string,

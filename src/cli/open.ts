@@ -9,6 +9,7 @@ import type { TielineError } from '../errors.ts';
 import { fileAudit } from '../execute/audit.ts';
 import type { Engine } from '../execute/engine.ts';
 import { openPolicy } from '../execute/policy.ts';
+import { sqlWithin } from '../execute/sql.ts';
 import { readApp } from '../integration/app.ts';
 import { localPrincipal } from '../integration/principal.ts';
 import { openKeystore } from '../keystore/keystore.ts';
@@ -29,6 +30,8 @@ export type Opened = {
   close(): Promise<void>;
 };
 
+type AppSchema = { readonly properties?: Readonly<Record<string, { readonly secret?: boolean }>> };
+
 /** How long closing waits for a refresh under way, in milliseconds: a client that ends us kills us a little later. */
 const PATIENCE = 4_000;
 
@@ -44,11 +47,16 @@ export async function openEngine(env: NodeJS.ProcessEnv = process.env): Promise<
     catalog: await openCatalog(config, onProblem),
     keystore,
     sender,
+    sql: sqlWithin(config.network),
     audit,
     policy: (connector) => config.connectors[connector] ?? openPolicy,
     app: async (connector): Promise<Values> => {
       const app = { ...(await readApp(keystore, localPrincipal, connector)), ...config.connectors[connector]?.app };
-      for (const value of Object.values(app)) if (typeof value === 'string') remember(value);
+      const { properties = {} } = (engine.catalog.connector(connector).definition.app?.schema ?? {}) as AppSchema;
+      for (const [name, value] of Object.entries(app)) {
+        // What the definition shows openly, such as an address, may be read in messages too.
+        if (typeof value === 'string' && (!properties[name] || properties[name].secret)) remember(value);
+      }
       return app;
     },
     now: Date.now,

@@ -43,7 +43,7 @@ export async function tryAction(name: string, entity: string, action: string, op
     settings,
     credentials: { accessToken: '<accessToken>' },
   };
-  const { requests, result } = await rehearse(connector, rehearsal, ({ url }, i) => ({
+  const { requests, statements, result } = await rehearse(connector, rehearsal, ({ url }, i) => ({
     status,
     headers: { 'content-type': 'application/json' },
     bytes: samples[Math.min(i, samples.length - 1)] ?? Buffer.from('{}'),
@@ -51,19 +51,23 @@ export async function tryAction(name: string, entity: string, action: string, op
   }));
   const shaped = 'outcome' in result ? { data: result.outcome.data, meta: result.outcome.meta } : undefined;
   const error = 'error' in result ? { code: result.error.code, message: result.error.message } : undefined;
-  if (error && requests.length === 0 && 'error' in result) throw result.error;
+  if (error && requests.length + statements.length === 0 && 'error' in result) throw result.error;
   const seen = samples.length > 0 ? { result: shaped, error } : {};
-  print({ requests: requests.map(visible), ...seen }, options.json, (it) =>
-    [
-      ...it.requests.map((request) =>
-        [
-          `${request.method} ${request.url}`,
-          ...Object.entries(request.headers).map(([header, value]) => `${header}: ${value}`),
-          ...(request.body === undefined ? [] : ['', request.body]),
-        ].join('\n'),
-      ),
-      ...(samples.length > 0 ? [JSON.stringify(shaped ?? { error }, null, 2)] : []),
-    ].join('\n\n'),
+  print(
+    { requests: requests.map(visible), ...(statements.length > 0 && { statements }), ...seen },
+    options.json,
+    (it) =>
+      [
+        ...it.requests.map((request) =>
+          [
+            `${request.method} ${request.url}`,
+            ...Object.entries(request.headers).map(([header, value]) => `${header}: ${value}`),
+            ...(request.body === undefined ? [] : ['', request.body]),
+          ].join('\n'),
+        ),
+        ...statements.map(({ statement, parameters }) => `${statement}\n${JSON.stringify(parameters)}`),
+        ...(samples.length > 0 ? [JSON.stringify(shaped ?? { error }, null, 2)] : []),
+      ].join('\n\n'),
   );
 }
 

@@ -1,5 +1,5 @@
 import { TielineError } from '../errors.ts';
-import type { ActionSpec, PaginationRule, RetryRules } from './actionspec.ts';
+import { type ActionSpec, type PaginationRule, type RetryRules, SQL_PAGES } from './actionspec.ts';
 import type { Definition } from './definition.ts';
 import { type Plan, planAction } from './plan.ts';
 import { extendSchema, inlineSchema } from './schema.ts';
@@ -29,8 +29,10 @@ export type Action = {
   readonly pagination: PaginationRule | undefined;
   readonly retry: RetryRules | undefined;
   readonly tool: Tool;
-  /** The action's own parameters, without those that every tool has. */
+  /** The action's own parameters. */
   readonly params: JsonSchema;
+  /** What a call may give: the parameters, and those of paging. The tool adds the account to it. */
+  readonly args: JsonSchema;
   /** Compiled when first used. Throws `definition_invalid`. */
   plan(): Plan;
 };
@@ -48,11 +50,13 @@ export const INTEGRATION_ARGUMENT = {
 
 export function buildAction(definition: Definition, entity: string, name: string, spec: ActionSpec): Action {
   const rules = new Map(Object.entries(definition.pagination));
-  const pagination = typeof spec.paginate === 'string' ? rules.get(spec.paginate) : spec.paginate;
+  const ownPages = spec.paginate ?? (spec.sql && spec.effect === 'read' ? SQL_PAGES : undefined);
+  const pagination = typeof ownPages === 'string' ? rules.get(ownPages) : ownPages;
   if (typeof spec.paginate === 'string' && !pagination) {
     throw new TielineError('definition_invalid', `${entity}.${name}: there is no pagination rule ${spec.paginate}`);
   }
   const params = inlineSchema(spec.params, definition.schemas);
+  const paging = pagingArguments(pagination);
   let plan: Plan | undefined;
   return {
     connector: definition.connector,
@@ -62,7 +66,14 @@ export function buildAction(definition: Definition, entity: string, name: string
     pagination,
     retry: spec.retry ?? definition.retry,
     params,
-    tool: buildTool(definition, entity, name, spec, extendSchema(params, commonArguments(pagination))),
+    args: extendSchema(params, paging),
+    tool: buildTool(
+      definition,
+      entity,
+      name,
+      spec,
+      extendSchema(params, { integration: INTEGRATION_ARGUMENT, ...paging }),
+    ),
     plan: () => {
       plan ??= planAction(spec, { pagination, errors: definition.errors });
       return plan;
@@ -73,12 +84,11 @@ export function buildAction(definition: Definition, entity: string, name: string
 export const toolName = (connector: string, entity: string, action: string): string =>
   `${connector}_${entity}_${action}`;
 
-function commonArguments(pagination: PaginationRule | undefined): Record<string, unknown> {
-  if (!pagination) return { integration: INTEGRATION_ARGUMENT };
+function pagingArguments(pagination: PaginationRule | undefined): Record<string, unknown> {
+  if (!pagination) return {};
   const cursor = { type: 'string', description: 'meta.page.cursor of the last answer, with the same other arguments.' };
   const { limit } = pagination;
   return {
-    integration: INTEGRATION_ARGUMENT,
     cursor,
     ...(limit && {
       limit: {

@@ -99,6 +99,13 @@ export const retryRules = z.strictObject({
     .default([{ header: 'retry-after', format: 'auto' }]),
 });
 
+const sqlRule = z.strictObject({
+  statement: z
+    .union([expression, z.strictObject({ postgresql: expression, mysql: expression, sqlite: expression })])
+    .describe('One statement with :name parameters, or one for each kind of database where they differ.'),
+  parameters: tree.default({}).describe('The value of each :name.'),
+});
+
 const place = z.strictObject({ in: z.enum(['query', 'json', 'header']).default('query'), name: text });
 
 export const paginationRule = z
@@ -147,6 +154,7 @@ export const action = z
     aliases: z.array(z.string().regex(/^[a-z0-9_]+\.[a-z0-9_]+$/)).default([]),
     request: requestRule.optional(),
     steps: z.array(step).min(1).max(8).optional(),
+    sql: sqlRule.optional().describe('Read only and by pages if the effect is read, else committed by itself.'),
     paginate: z.union([z.string(), paginationRule]).optional().describe('A rule of `pagination`, or one of its own.'),
     expand: z
       .strictObject({
@@ -157,12 +165,22 @@ export const action = z
       })
       .optional()
       .describe('One request for each item; `expanded` is the list of their bodies.'),
-    result: result.optional().describe('The body of the answer by default.'),
+    result: result.optional().describe('The body of the answer by default, or the rows.'),
     errors: z.array(errorRule).default([]),
     retry: retryRules.optional(),
   })
-  .refine((it) => (it.request === undefined) !== (it.steps === undefined), 'needs either request or steps')
+  .refine(
+    (it) => [it.request, it.steps, it.sql].filter((part) => part !== undefined).length === 1,
+    'needs either request or steps, or sql',
+  )
   .refine((it) => it.steps === undefined || it.steps.at(-1)?.request !== undefined, 'the last step must be a request');
+
+/** Statements that read give their rows by pages: there is no limit to forget. */
+export const SQL_PAGES: PaginationRule = {
+  kind: 'offset',
+  start: 1,
+  limit: { in: 'query', name: 'limit', default: 100, max: 1_000 },
+};
 
 export type ActionSpec = z.infer<typeof action>;
 export type RequestRule = z.infer<typeof requestRule>;

@@ -1,6 +1,8 @@
 import { z } from 'zod';
-import { requestRule } from './actionspec.ts';
-import { expression, jsonSchema, text, tree } from './values.ts';
+import { methods } from './methodspec.ts';
+import { grant, saved } from './oauthspec.ts';
+import { hmac, jwt, mtls, sigv4, wsse } from './signspec.ts';
+import { duration, expression, jsonSchema, text, tree } from './values.ts';
 
 const ui = z.strictObject({
   schema: jsonSchema.optional().describe('What the user types, as JSON Schema; `secret: true` hides a field.'),
@@ -8,40 +10,27 @@ const ui = z.strictObject({
   helpUri: z.url().optional(),
 });
 
-const mapping = z.strictObject({ mapping: z.record(z.string(), tree) });
-
-/** How the OAuth endpoints are used (RFC 6749, RFC 7636). Every value may be an expression. */
-const oauthConfig = z.strictObject({
-  mapping: z.strictObject({
-    clientId: expression,
-    clientSecret: expression.optional(),
-    authorizeUri: expression.optional(),
-    tokenUri: expression,
-    refreshUri: expression.optional().describe('Where tokens are refreshed, if not at tokenUri.'),
-    revokeUri: expression.optional(),
-    issuer: expression
-      .optional()
-      .describe(
-        'For providers that add `iss` to their answers (RFC 9207): an answer with another, or none, is refused.',
-      ),
-    scopes: z.union([expression, z.array(expression)]).optional(),
-    scopeSeparator: z.string().optional().describe('A space by default.'),
-    clientAuthLocation: z.enum(['headers', 'body', 'both']).optional().describe('body by default.'),
-    pkce: z.enum(['S256', 'off']).optional().describe('S256 by default.'),
-    extra: z.record(z.string(), expression).optional().describe('More parameters of the authorization request.'),
-    extraToken: z.record(z.string(), expression).optional().describe('More parameters of every token request.'),
-    tokenHeaders: z.record(z.string(), expression).optional(),
-  }),
-});
-
-const methods = z.strictObject({
-  getOAuthConfig: oauthConfig.optional(),
-  getCredentialsFromConnectionParameters: mapping.optional().describe('What is kept of what the user typed.'),
-  test: z
-    .strictObject({ request: requestRule, ok: expression.optional() })
-    .optional()
-    .describe('Tells whether an account works. GET server.testPath by default.'),
-});
+/** A request that gets a token. It carries nothing but what it says itself. */
+const tokenRequest = z
+  .strictObject({
+    method: z.enum(['GET', 'POST', 'PUT', 'PATCH']).default('POST'),
+    baseUrl: expression.optional().describe('Where the path begins; that of the API by default. Its host is declared.'),
+    path: expression.optional(),
+    url: expression.optional(),
+    query: z.record(z.string(), tree).default({}),
+    headers: z.record(z.string(), expression).default({}),
+    json: tree.optional(),
+    form: z.record(z.string(), tree).optional(),
+    text: expression.optional(),
+    contentType: z.string().optional(),
+    followRedirects: z.boolean().default(false),
+    trustedCa: expression.optional().describe('PEM, for another host than that of the API; empty means the usual.'),
+  })
+  .refine((it) => (it.path === undefined) !== (it.url === undefined), 'needs either path or url')
+  .refine(
+    (it) => [it.json, it.form, it.text].filter((body) => body !== undefined).length <= 1,
+    'has more than one body',
+  );
 
 const common = {
   title: text,
@@ -54,8 +43,11 @@ const option = z.discriminatedUnion('type', [
   z.strictObject({
     ...common,
     type: z.literal('api_key'),
-    in: z.enum(['header', 'query', 'cookie']).default('header'),
-    name: text,
+    in: z
+      .enum(['header', 'query', 'cookie', 'body', 'path'])
+      .default('header')
+      .describe('path: in place of `:name` in the path. body: a field of the form or JSON object, not of GET.'),
+    name: text.regex(/^[^\s()*+?[\]\\^|]+$/, 'holds what no name can hold'),
     prefix: z.string().default(''),
     value: expression.default('{{ credentials.apiKey }}'),
   }),
@@ -72,14 +64,47 @@ const option = z.discriminatedUnion('type', [
     prefix: z.string().default('Bearer'),
     token: expression.default('{{ credentials.token }}'),
   }),
+  z
+    .strictObject({
+      ...common,
+      type: z.literal('token_request'),
+      header: text.default('Authorization'),
+      prefix: z.string().default('Bearer'),
+      request: tokenRequest.optional(),
+      steps: z
+        .array(z.strictObject({ id: z.string().regex(/^[a-z][a-zA-Z0-9_]{0,31}$/), request: tokenRequest }))
+        .min(1)
+        .optional()
+        .describe('Several requests; each sees the answers of those before it as steps.<id>.'),
+      outputs: z
+        .strictObject({
+          token: expression,
+          expiration: expression.optional().describe('Seconds.'),
+          save: saved.optional(),
+        })
+        .describe('Expressions over response, or over body, statusCode and headers of the last answer.'),
+      ttl: duration.optional().describe('How long a token lives when no answer says. Until a 401 by default.'),
+    })
+    .refine((it) => (it.request === undefined) !== (it.steps === undefined), 'needs either request or steps'),
   z.strictObject({
     ...common,
     type: z.literal('oauth2'),
-    grant: z.enum(['authorization_code', 'refresh_token', 'client_credentials']).default('authorization_code'),
+    grant: grant.default('authorization_code'),
     header: text.default('Authorization'),
     prefix: z.string().default('Bearer'),
     scopes: z.array(z.string()).default([]).describe('Asked for at the authorization endpoint.'),
   }),
+  z.strictObject({
+    ...common,
+    type: z.literal('oauth1'),
+    token: expression.default('{{ credentials.token }}'),
+    tokenSecret: expression.default('{{ credentials.tokenSecret }}'),
+  }),
+  jwt.extend(common),
+  sigv4.extend(common),
+  hmac.safeExtend(common),
+  wsse.extend(common),
+  mtls.extend(common),
 ]);
 
 export const auth = z
@@ -95,5 +120,5 @@ export const auth = z
   });
 
 export type AuthOptionSpec = z.infer<typeof option>;
-export type AuthMethods = z.infer<typeof methods>;
-export type OAuthMapping = z.infer<typeof oauthConfig>['mapping'];
+export type TokenRequest = z.infer<typeof tokenRequest>;
+export type { AuthMethods, Method } from './methodspec.ts';

@@ -17,7 +17,11 @@ export type AuthOption = {
 
 export type Server = {
   readonly baseUrl: Template;
+  /** Gives the fields of a database's address. */
+  readonly address: Template;
   readonly allowHosts: readonly Template[];
+  /** Gives the `TlsMaterial` for the base URL. */
+  readonly tls: Template;
   readonly headers: Template;
   readonly query: Template;
   readonly timeouts: { readonly connect: number; readonly read: number; readonly total: number };
@@ -38,6 +42,7 @@ export type Connector = {
   readonly summary: string;
   readonly version: string;
   readonly optIn: boolean;
+  readonly transport: Definition['transport'];
   readonly definition: Definition;
   readonly file: string;
   readonly options: ReadonlyMap<string, AuthOption>;
@@ -73,6 +78,7 @@ export function buildConnector({ definition, file }: Pick<Loaded, 'definition' |
     summary: definition.summary,
     version: definition.version,
     optIn: definition.optIn,
+    transport: definition.transport,
     definition,
     file,
     options,
@@ -116,7 +122,9 @@ function unknownAction(definition: Definition, entity: string, name: string): ne
 function buildServer({ server }: Definition): Server {
   return {
     baseUrl: compileTemplate(server.baseUrl),
+    address: compileTemplate(server.address),
     allowHosts: server.allowHosts.map((it) => compileTemplate(it)),
+    tls: compileTemplate({ ...server.clientCertificate, ca: server.trustedCa }),
     headers: compileTemplate(server.headers),
     query: compileTemplate(server.query),
     timeouts: server.timeouts,

@@ -3,8 +3,10 @@ import { Scripts } from '../expression/sandbox.ts';
 import { compilePathTemplate, compileTemplate } from '../expression/template.ts';
 import { type Action, LONGEST_TOOL_NAME, RESERVED_ARGUMENTS, toolName } from './action.ts';
 import type { ActionSpec, RequestRule } from './actionspec.ts';
+import { lintAuth } from './authlint.ts';
 import { buildConnector, type Connector } from './connector.ts';
 import type { Definition } from './definition.ts';
+import { hostOf } from './host.ts';
 import type { Loaded } from './load.ts';
 import { at, inOrder, type Path, type Problem, type Report } from './problem.ts';
 import { lintSchema, lintSecrets, propertiesOf } from './schemalint.ts';
@@ -22,6 +24,18 @@ const ROOTS = new Set([
   'expanded',
   'steps',
   'grant',
+  // of the answer to a token request
+  'body',
+  'statusCode',
+  'headers',
+  // of a sign-in
+  'callback',
+  'codeVerifier',
+  'redirectUri',
+  // of what is signed
+  'request',
+  'timestamp',
+  'nonce',
 ]);
 
 /** What the schema of the format cannot say. Needs `loadSandbox` first, as scripts are parsed. */
@@ -47,6 +61,7 @@ export function lint(loaded: Loaded): Problem[] {
     lintSecrets(option.ui.schema ?? {}, ['auth', 'options', key, 'ui', 'schema'], report);
   }
   lintSecrets(definition.app?.schema ?? {}, ['app', 'schema'], report);
+  lintAuth(definition, report);
   const connector = buildConnector(loaded);
   for (const action of connector.actions) lintAction(connector, action, report);
   return inOrder(problems);
@@ -104,7 +119,17 @@ function lintAction(connector: Connector, action: Action, report: Report): void 
       `a page has up to ${pagination.limit.max} items, and only ${spec.expand.max} are expanded`,
     );
   }
+  lintStatement(spec.sql?.statement ?? {}, [...path, 'sql', 'statement'], report);
   for (const request of requests) lintHost(connector, request, path, report);
+}
+
+/** A value in the text of a statement could be read as a part of it. */
+function lintStatement(statement: string | object, path: Path, report: Report): void {
+  if (typeof statement !== 'string') {
+    for (const [dialect, text] of Object.entries(statement)) lintStatement(text, [...path, dialect], report);
+  } else if (/[^\s{]\s*\{\{|\}\}\s*[^\s}]/.test(statement)) {
+    report(path, 'statement', 'a value stands in the text: write :name, and the value under parameters');
+  }
 }
 
 const INVISIBLE = /[\p{Cc}\p{Cf}\p{Co}\p{Default_Ignorable_Code_Point}]/u;
@@ -175,12 +200,6 @@ function lintHost(connector: Connector, request: RequestRule, path: Path, report
   const { baseUrl, allowHosts } = connector.definition.server;
   if (host === undefined || [hostOf(baseUrl), ...allowHosts.map((it) => hostOf(it) ?? it)].includes(host)) return;
   report(path, 'host', `${host} is not among server.allowHosts`);
-}
-
-/** The host of an address, when it is written out. */
-function hostOf(text: string | undefined): string | undefined {
-  const origin = /^https?:\/\/[^/?#{}\s]+(?=[/?#]|$)/.exec(text ?? '')?.[0];
-  return origin !== undefined && URL.canParse(origin) ? new URL(origin).host : undefined;
 }
 
 /** A line break of an expression stands as \n in JSON, which would hide where a word begins. */

@@ -60,9 +60,17 @@ export type ExpandPlan = {
   readonly request: RequestPlan;
 };
 
+export type SqlPlan = {
+  /** Gives a text, or one for each dialect. */
+  readonly statement: Template;
+  readonly parameters: Template;
+};
+
 /** Everything one call of an action does, in order: steps, paging, fan-out, result, and what counts as failure. */
 export type Plan = {
+  /** None where a statement for a database is all there is. */
   readonly steps: readonly StepPlan[];
+  readonly sql: SqlPlan | undefined;
   readonly pagination: PaginationPlan | undefined;
   readonly expand: ExpandPlan | undefined;
   readonly result: ResultPlan;
@@ -73,7 +81,9 @@ export function planAction(
   spec: ActionSpec,
   shared: { readonly pagination: PaginationRule | undefined; readonly errors: readonly ErrorRule[] },
 ): Plan {
-  const { request, steps = [{ id: undefined, when: undefined, request, mime: undefined, optional: false }] } = spec;
+  const { request, sql } = spec;
+  const only = { id: undefined, when: undefined, request, mime: undefined, optional: false };
+  const steps = spec.steps ?? (sql ? [] : [only]);
   return {
     steps: steps.map((it) => ({
       id: it.id,
@@ -81,13 +91,14 @@ export function planAction(
       optional: it.optional,
       ...(it.request ? { request: planRequest(it.request) } : { mime: compileTemplate(it.mime ?? ({} as MimeRule)) }),
     })),
+    sql: sql && { statement: compileTemplate(sql.statement), parameters: compileTemplate(sql.parameters) },
     pagination: shared.pagination && planPagination(shared.pagination),
     expand: spec.expand && {
       ...spec.expand,
       over: compileTemplate(spec.expand.over),
       request: planRequest(spec.expand.request),
     },
-    result: planResult(spec.result),
+    result: planResult(spec),
     errors: [...spec.errors, ...shared.errors].map(planError),
   };
 }
@@ -135,7 +146,12 @@ function planPagination(rule: PaginationRule): PaginationPlan {
   return { ...rule, next: optionally(rule.next), total: optionally(rule.total), stop: optionally(rule.stop) };
 }
 
-function planResult(result: ActionSpec['result']): ResultPlan {
+function planResult({ result, sql, effect }: ActionSpec): ResultPlan {
+  if (sql && !result) {
+    return effect === 'read'
+      ? { kind: 'records', records: compileTemplate('{{ response.rows }}'), each: undefined }
+      : { kind: 'value', value: compileTemplate('{{ response }}') };
+  }
   if (result?.records !== undefined) {
     return { kind: 'records', records: compileTemplate(result.records), each: optionally(result.each) };
   }

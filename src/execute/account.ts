@@ -1,17 +1,26 @@
+import { randomBytes } from 'node:crypto';
+import { apiClient } from '../auth/apiclient.ts';
 import { type Credential, secretsOf } from '../auth/credential.ts';
 import { authType, inputSchema } from '../auth/types.ts';
 import type { RetryRules as RetrySpec } from '../connector/actionspec.ts';
-import type { AuthOption, Connector } from '../connector/connector.ts';
+import type { AuthOption, Connector, Server } from '../connector/connector.ts';
 import type { ErrorPlan, RequestPlan } from '../connector/plan.ts';
 import type { Values } from '../connector/values.ts';
 import { isTielineError, TielineError } from '../errors.ts';
 import { Scripts } from '../expression/sandbox.ts';
 import type { Scope } from '../expression/template.ts';
-import { type HttpResponse, type Send, type Sender, wasNotSent } from '../network/send.ts';
+import {
+  type HttpRequest,
+  type HttpResponse,
+  type Send,
+  type Sender,
+  type TlsMaterial,
+  wasNotSent,
+} from '../network/send.ts';
 import { remember } from '../secret.ts';
 import { type Answer, readAnswer } from './answer.ts';
 import { failureOf } from './failure.ts';
-import { baseUrl, buildRequest, type PageParts } from './request.ts';
+import { baseUrl, buildRequest, type PageParts, withBase } from './request.ts';
 import { type Effect, type RetryRules, retryDecision, waitOf } from './retry.ts';
 
 /** Where an account's credential comes from; asks for another one than the version that was refused. */
@@ -82,16 +91,20 @@ export function openAccount(options: AccountOptions): Account {
 
   async function attempt(request: AccountRequest, credential: Credential): Promise<HttpResponse> {
     const scope = scopeOf(credential, request.roots);
-    const parts = authType(option).apply(option, scope);
-    // As it travels a secret may have a form of its own: Basic encodes two fields as one text.
-    for (const value of Object.values({ ...parts.headers, ...parts.query })) {
-      keep(value.slice(value.lastIndexOf(' ') + 1));
-      keep(value);
-    }
+    const type = authType(option);
     const { plan, page } = request;
-    const sent = buildRequest({ plan, server, scope, credential: parts, page, scripts });
-    const send = boundSend(sender, connector, scope, scripts, signal);
-    return send(sent, { followRedirects: plan.followRedirects || undefined });
+    const client = apiClient(option, scope, scripts);
+    const built = buildRequest({ plan, server: withBase(server, client?.baseUri), scope, page, scripts });
+    const send = boundSend(sender, connector, scope, scripts, signal, type.tls?.(option, scope, scripts));
+    return send(built, {
+      followRedirects: plan.followRedirects || undefined,
+      authenticate: async (unsigned) => {
+        const made = client?.apply(unsigned) ?? unsigned;
+        const signed = await type.apply(option, scope, made, { now: now(), nonce, scripts });
+        for (const text of addedTexts(unsigned, signed)) keep(text);
+        return signed;
+      },
+    });
   }
 
   return {
@@ -165,17 +178,33 @@ export function accountScope(
   };
 }
 
-/** The sender, held to the hosts that the definition declares. */
+const nonce = (): string => randomBytes(16).toString('hex');
+
+/** What authentication put into headers and query: as it travels a secret may have a form of its own. */
+function* addedTexts(unsigned: HttpRequest, signed: HttpRequest): Generator<string> {
+  const texts = ({ headers, url }: HttpRequest) => new Map([...Object.entries(headers), ...url.searchParams]);
+  const before = texts(unsigned);
+  for (const [name, value] of texts(signed)) {
+    if (before.get(name) === value || /(?:^|-)date$/i.test(name)) continue;
+    yield value.slice(value.lastIndexOf(' ') + 1);
+    yield value;
+  }
+}
+
+/** The sender, held to the hosts that the definition declares. Certificates are for the host of the base URL only. */
 export function boundSend(
   sender: Sender,
   connector: Connector,
   scope: Scope,
   scripts: Scripts | undefined,
   signal: AbortSignal | undefined,
+  shown: TlsMaterial = {},
 ): Send {
   const server = connector.server();
   const declared = server.allowHosts.map((it) => it.evaluate(scope, scripts)).filter((it) => typeof it === 'string');
-  const allowedHosts = new Set([baseUrl(server, scope, scripts).host, ...declared.map(hostOf)]);
+  const home = homeOf(server, scope, scripts);
+  const allowedHosts = new Set([...(home === undefined ? [] : [home]), ...declared.map(hostOf)]);
+  const tls = { ...(server.tls.evaluate(scope, scripts) as TlsMaterial), ...shown };
   const { connect, read, total } = server.timeouts;
   return (request, more = {}) =>
     sender.send(request, {
@@ -183,8 +212,19 @@ export function boundSend(
       timeouts: { connectMs: connect, headersMs: read, bodyMs: read, totalMs: total },
       maxBytes: server.maxBytes,
       signal,
+      ...(request.url.host === home && { tls }),
       ...more,
     });
+}
+
+/** Undefined while the base URL hangs on a fact that the first token brings; requests to it fail on their own. */
+function homeOf(server: Server, scope: Scope, scripts: Scripts | undefined): string | undefined {
+  try {
+    return baseUrl(server, scope, scripts).host;
+  } catch (error) {
+    if (isTielineError(error) && error.code === 'arguments_invalid') return undefined;
+    throw error;
+  }
 }
 
 /** A declared host may be written as `host`, `host:port` or an address. */

@@ -1,18 +1,23 @@
-import { type Credential, isDue, type Renewal, renewed } from '../auth/credential.ts';
+import { type Credential, isDue, renewed } from '../auth/credential.ts';
+import { runMethod } from '../auth/method.ts';
 import { templateTree } from '../auth/option.ts';
-import { authType, inputSchema } from '../auth/types.ts';
+import type { Granted } from '../auth/type.ts';
+import { inputSchema, renewalFor } from '../auth/types.ts';
 import { requestRule } from '../connector/actionspec.ts';
 import type { AuthOption, Connector } from '../connector/connector.ts';
 import { planError, planRequest } from '../connector/plan.ts';
 import { withDefaults } from '../connector/schema.ts';
 import type { Values } from '../connector/values.ts';
 import { TielineError } from '../errors.ts';
-import { loadSandbox } from '../expression/sandbox.ts';
+import { loadSandbox, Scripts } from '../expression/sandbox.ts';
+import type { Scope } from '../expression/template.ts';
 import { addIntegration, readIntegrations, replaceCredential, updateIntegration } from '../integration/accounts.ts';
 import { checkIdentifier, type Integration } from '../integration/integration.ts';
 import type { Principal } from '../integration/principal.ts';
-import { type Account, accountScope, boundSend, openAccount } from './account.ts';
+import { type Account, accountScope, openAccount } from './account.ts';
 import type { Engine } from './engine.ts';
+import { renewCredential } from './renew.ts';
+import { probeSql } from './sql.ts';
 import { checkArguments } from './validate.ts';
 
 export type ConnectInput = {
@@ -24,7 +29,7 @@ export type ConnectInput = {
   readonly input: Values;
   readonly settings?: Values | undefined;
   /** What a finished authorization gave. */
-  readonly tokens?: Renewal | undefined;
+  readonly tokens?: Granted | undefined;
   /** Put the credentials under the integration of that identifier if it is there, instead of refusing. */
   readonly reconnect?: boolean | undefined;
 };
@@ -50,6 +55,7 @@ export async function connectAccount(engine: Engine, who: Principal, wanted: Con
   const before = await readIntegrations(engine.keystore, who, connector.name);
   const existing = before.items.find((it) => it.identifier === identifier);
   if (existing && wanted.reconnect) {
+    checkSameAccount(connector, existing, facts);
     await replaceCredential(engine.keystore, who, existing, credential);
     // They may be of another option, and another account at the provider.
     const found = { option: option.key, settings: { ...existing.settings, ...wanted.settings }, account: facts };
@@ -64,6 +70,20 @@ export async function connectAccount(engine: Engine, who: Principal, wanted: Con
   );
   const after = await readIntegrations(engine.keystore, who, connector.name);
   return { integration, isDefault: after.default === integration.id, tested };
+}
+
+/** Whoever reconnects by mistake as somebody else would from then on act in the wrong name. */
+function checkSameAccount(connector: Connector, existing: Integration, facts: Facts): void {
+  const { key, label } = existing.account;
+  if (key === undefined || facts.key === undefined || facts.key === key) return;
+  const [was, is] = [label ?? key, facts.label ?? facts.key];
+  throw new TielineError(
+    'identity_mismatch',
+    `${existing.identifier} of ${connector.name} is ${was}, and this is ${is}`,
+    {
+      hint: 'Sign in as the same account, or connect this one under another identifier.',
+    },
+  );
 }
 
 /** A field left blank in a form is one that was not given. */
@@ -86,15 +106,16 @@ async function probeAccount(
   engine: Engine,
   connector: Connector,
   option: AuthOption,
-  { app, settings, input, tokens }: { app: Values; settings: Values; input: Values; tokens: Renewal | undefined },
+  { app, settings, input, tokens }: { app: Values; settings: Values; input: Values; tokens: Granted | undefined },
 ): Promise<{ credential: Credential; facts: Facts; tested: boolean }> {
-  const parts = { option, app, settings, facts: {} };
+  // What the provider tells with its tokens; the identity request comes on top.
+  const given: Record<string, unknown> = { ...tokens?.facts };
+  const parts = { option, app, settings, facts: given };
   const { now, sender } = engine;
   const typed: Credential = { version: 0, input, values: {}, obtainedAt: now() };
-  const mapping = option.methods.getCredentialsFromConnectionParameters?.mapping;
-  const values = mapping ? (templateTree(mapping).evaluate(accountScope(parts, typed)) as Values) : input;
+  const values = valuesOf(connector, option, accountScope(parts, typed)) ?? input;
   let credential = renewed({ ...typed, values }, tokens ?? { values: {} }, now());
-  const { renewal } = authType(option);
+  const renewal = renewalFor(option);
   const account = openAccount({
     ...parts,
     connector,
@@ -107,18 +128,35 @@ async function probeAccount(
       if (!renewal?.isPossible(option, scope)) {
         throw new TielineError('token_rejected', `${connector.title} does not accept these credentials`);
       }
-      const send = boundSend(sender, connector, scope, undefined, undefined);
-      const context = { connector: connector.name, option, scope, send, now: now() };
-      credential = renewed(credential, await renewal.renew(context), now());
+      const granted = await renewCredential({ ...parts, connector, sender, now }, credential);
+      Object.assign(given, granted.facts);
+      credential = renewed(credential, granted, now());
       return credential;
     },
   });
   try {
+    if (connector.transport === 'sql') {
+      const facts = await probeSql(engine.sql, account, connector);
+      return { credential: { ...credential, version: 1 }, facts, tested: true };
+    }
+    if (renewal) await account.ready(); // a login that gives no token is found out here
     const tested = await testAccount(account, connector, option);
-    const facts = await identify(account, connector);
+    const facts = { ...given, ...(await identify(account, connector)) };
     return { credential: { ...credential, version: 1 }, facts, tested };
   } finally {
     account.dispose();
+  }
+}
+
+/** What is kept of what the user typed, where the definition says. */
+function valuesOf(connector: Connector, option: AuthOption, scope: Scope): Values | undefined {
+  const method = option.methods.getCredentialsFromConnectionParameters;
+  if (!method) return undefined;
+  const scripts = new Scripts({ functions: connector.functions });
+  try {
+    return runMethod(method, scope, scripts);
+  } finally {
+    scripts.dispose();
   }
 }
 

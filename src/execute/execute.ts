@@ -1,6 +1,6 @@
 import { isDue } from '../auth/credential.ts';
 import { freshCredential } from '../auth/fresh.ts';
-import { authType } from '../auth/types.ts';
+import { renewalFor } from '../auth/types.ts';
 import type { Action } from '../connector/action.ts';
 import type { Connector } from '../connector/connector.ts';
 import type { Plan, StepPlan } from '../connector/plan.ts';
@@ -12,15 +12,17 @@ import { credentialKey, readIntegrations } from '../integration/accounts.ts';
 import type { Integration } from '../integration/integration.ts';
 import type { Principal } from '../integration/principal.ts';
 import { resolveIntegration } from '../integration/resolve.ts';
-import { type Account, accountScope, boundSend, openAccount, type Received } from './account.ts';
+import { type Account, accountScope, openAccount, type Received } from './account.ts';
 import { openCursor, sealCursor } from './cursor.ts';
 import type { Engine } from './engine.ts';
 import { fitResult } from './fit.ts';
 import { buildMime } from './mime.ts';
-import { nextPosition, type PageArguments, pageParts } from './paging.ts';
+import { nextPosition, type PageArguments, type Position, pageParts } from './paging.ts';
 import { checkPolicy } from './policy.ts';
 import { withoutSecrets } from './redaction.ts';
-import { type Meta, type Outcome, shapeResult } from './result.ts';
+import { renewCredential } from './renew.ts';
+import { type Meta, type Outcome, type Shaped, shapeResult } from './result.ts';
+import { runSql } from './sql.ts';
 import { checkArguments } from './validate.ts';
 
 export type Call = {
@@ -79,7 +81,7 @@ type PageInput = { readonly limit: number | undefined; readonly cursor: string |
 /** The action's own arguments, checked and with their defaults, apart from those of paging. */
 export function readArguments(action: Action, params: Values): { args: Values; page: PageInput } {
   const { pagination } = action;
-  checkArguments(action.tool.inputSchema, params);
+  checkArguments(action.args, params);
   if (!pagination) return { args: withDefaults(action.params, params), page: { limit: undefined, cursor: undefined } };
   const { limit, cursor, ...args } = params as { limit?: number; cursor?: string } & Values;
   return { args: withDefaults(action.params, args), page: { limit, cursor } };
@@ -106,16 +108,11 @@ async function run(engine: Engine, who: Principal, it: Run): Promise<Outcome> {
       : { limit, position: undefined };
   const account = openAccount(await accountOptions(engine, who, it.connector, integration, call.signal));
   try {
-    const { received, steps } = await runSteps(account, action, plan, it.args, page);
-    const expanded = await fanOut(account, action, plan, it.args, received, call.onProgress);
-    const roots = { args: it.args, steps, expanded: expanded?.bodies, response: received.answer };
-    const scope = account.scope(roots);
-    const shaped = shapeResult(plan.result, scope, received.bytes, account.scripts);
-    const data = withoutSecrets(shaped.data, account.secrets());
-    // What the provider listed counts, also what was gone when it was looked at.
-    const count = expanded?.count ?? shaped.count;
-    const next =
-      plan.pagination && nextPosition(plan.pagination, received.answer, scope, { ...page, count }, account.scripts);
+    const { connector, args } = it;
+    const { shaped, next, secrets } = plan.sql
+      ? await runSql(engine.sql, account, plan.sql, { connector, action, args, page, signal: call.signal })
+      : await runRequests(account, action, plan, args, page, call.onProgress);
+    const data = withoutSecrets(shaped.data, secrets);
     const identity = integration.account.label;
     const meta: Meta = {
       integration: integration.identifier,
@@ -130,6 +127,34 @@ async function run(engine: Engine, who: Principal, it: Run): Promise<Outcome> {
   } finally {
     account.dispose();
   }
+}
+
+/** What one call of an action gave, whatever it was asked over. */
+export type Done = {
+  readonly shaped: Shaped;
+  /** Where the next page starts. */
+  readonly next: Position | undefined;
+  /** Texts that must not leave with the data, longest first. */
+  readonly secrets: readonly string[];
+};
+
+async function runRequests(
+  account: Account,
+  action: Action,
+  plan: Plan,
+  args: Values,
+  page: PageArguments,
+  onProgress: Call['onProgress'],
+): Promise<Done> {
+  const { received, steps } = await runSteps(account, action, plan, args, page);
+  const expanded = await fanOut(account, action, plan, args, received, onProgress);
+  const scope = account.scope({ args, steps, expanded: expanded?.bodies, response: received.answer });
+  const shaped = shapeResult(plan.result, scope, received.bytes, account.scripts);
+  // What the provider listed counts, also what was gone when it was looked at.
+  const count = expanded?.count ?? shaped.count;
+  const next =
+    plan.pagination && nextPosition(plan.pagination, received.answer, scope, { ...page, count }, account.scripts);
+  return { shaped, next, secrets: account.secrets() };
 }
 
 /** The stored account that a call runs as, with its credential read and refreshed lazily. */
@@ -157,7 +182,7 @@ export async function accountOptions(
     settings: integration.settings,
     facts: integration.account,
   };
-  const { renewal } = authType(option);
+  const renewal = renewalFor(option);
   return {
     ...parts,
     connector,
@@ -174,14 +199,7 @@ export async function accountOptions(
         renew: async (it) => {
           const scope = accountScope(parts, it);
           if (!renewal?.isPossible(option, scope)) throw cannotRenew(connector, integration, isDue(it, now()));
-          // Shared by all callers, so that no one caller's cancellation may end it.
-          return renewal.renew({
-            connector: connector.name,
-            option,
-            scope,
-            now: now(),
-            send: boundSend(sender, connector, scope, undefined, undefined),
-          });
+          return renewCredential({ ...parts, connector, sender, now }, it);
         },
       }),
   };

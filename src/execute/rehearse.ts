@@ -6,11 +6,13 @@ import { addIntegration } from '../integration/accounts.ts';
 import { localPrincipal } from '../integration/principal.ts';
 import { memoryKeystore } from '../keystore/keystore.ts';
 import type { HttpRequest, HttpResponse, Sender } from '../network/send.ts';
+import { bindNamed, requireReading, requireWritable } from '../sql/statement.ts';
 import { noAudit } from './audit.ts';
 import { optionNamed } from './connect.ts';
 import { execute } from './execute.ts';
 import { openPolicy } from './policy.ts';
 import type { Outcome } from './result.ts';
+import { dialectOf, type OpenSql } from './sql.ts';
 
 export type Rehearsal = {
   readonly entity: string;
@@ -24,14 +26,19 @@ export type Rehearsal = {
   readonly credentials?: Values;
 };
 
+/** A statement with its parameters, as it would go to a database. */
+export type Statement = { readonly statement: string; readonly parameters: Values };
+
 export type Rehearsed = {
   readonly requests: readonly HttpRequest[];
+  readonly statements: readonly Statement[];
   readonly result: { readonly outcome: Outcome } | { readonly error: TielineError };
 };
 
 /**
  * Runs an action through the whole of `execute`, but for the network: each request it would send goes to `respond`
- * instead, which answers it or throws. For `connectors try` and for the recorded exchanges of definitions.
+ * instead, which answers it or throws; a statement for a database finds nothing. For `connectors try` and for the
+ * recorded exchanges of definitions.
  */
 export async function rehearse(
   connector: Connector,
@@ -40,12 +47,14 @@ export async function rehearse(
 ): Promise<Rehearsed> {
   const requests: HttpRequest[] = [];
   const sender: Sender = {
-    send: async (request) => {
+    send: async (unsigned, { authenticate }) => {
+      const request = authenticate ? await authenticate(unsigned) : unsigned;
       requests.push(request);
       return respond(request, requests.length - 1);
     },
     close: async () => {},
   };
+  const statements: Statement[] = [];
   const keystore = await memoryKeystore();
   const { entity, action, args, app = {}, input = {}, settings = {}, account = {}, credentials = {} } = rehearsal;
   const option = optionNamed(connector, rehearsal.option).key;
@@ -60,6 +69,7 @@ export async function rehearse(
     catalog: buildCatalog([connector]),
     keystore,
     sender,
+    sql: sqlRecorder(statements),
     audit: noAudit,
     policy: () => openPolicy,
     app: async () => app,
@@ -67,11 +77,35 @@ export async function rehearse(
   };
   try {
     const call = { connector: connector.name, entity, action, params: args };
-    return { requests, result: { outcome: await execute(engine, localPrincipal, call) } };
+    return { requests, statements, result: { outcome: await execute(engine, localPrincipal, call) } };
   } catch (error) {
     if (!isTielineError(error)) throw error;
-    return { requests, result: { error } };
+    return { requests, statements, result: { error } };
   } finally {
     await keystore.close();
   }
+}
+
+/** Checks statements as a connection does, and keeps them instead of running them. */
+function sqlRecorder(statements: Statement[]): OpenSql {
+  return async (address) => {
+    const dialect = dialectOf(address);
+    const keep = (statement: string, parameters: Values, check: typeof requireReading) => {
+      bindNamed(statement, parameters, dialect);
+      check(statement, dialect);
+      statements.push({ statement, parameters });
+    };
+    return {
+      async query(statement, parameters = {}) {
+        keep(statement, parameters, requireReading);
+        return { columns: [], rows: [], hasMore: false };
+      },
+      async execute(statement, parameters = {}) {
+        keep(statement, parameters, requireWritable);
+        return { affected: 0 };
+      },
+      test: async () => {},
+      close: async () => {},
+    };
+  };
 }

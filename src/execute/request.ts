@@ -1,4 +1,3 @@
-import type { RequestParts } from '../auth/type.ts';
 import type { Server } from '../connector/connector.ts';
 import type { BodyPlan, RequestPlan } from '../connector/plan.ts';
 import { TielineError } from '../errors.ts';
@@ -20,14 +19,13 @@ export type BuildInput = {
   readonly plan: RequestPlan;
   readonly server: Server;
   readonly scope: Scope;
-  readonly credential: RequestParts;
   readonly page?: PageParts | undefined;
   readonly scripts?: Scripts | undefined;
 };
 
-/** The exact request that a call makes. Pure. Throws `arguments_invalid` or `target_forbidden`. */
+/** The request that a call makes, still without the credential. Pure. Throws `arguments_invalid` or `target_forbidden`. */
 export function buildRequest(input: BuildInput): HttpRequest {
-  const { plan, server, scope, credential, page, scripts } = input;
+  const { plan, server, scope, page, scripts } = input;
   const base = baseUrl(server, scope, scripts);
   const own = address(plan, base, scope, scripts);
   const url = page?.url === undefined ? own : pageAddress(page.url, own);
@@ -36,7 +34,6 @@ export function buildRequest(input: BuildInput): HttpRequest {
     for (const [name, value] of Object.entries({ ...query[0], ...query[1], ...page?.query }))
       for (const text of textsOf(`query parameter ${name}`, value)) url.searchParams.append(name, text);
   }
-  for (const [name, value] of Object.entries(credential.query ?? {})) url.searchParams.set(name, value);
   const body = (plan.body ?? page?.json) && buildBody(plan.body ?? NO_BODY, scope, page, scripts);
   const headers = headerTexts({
     accept: 'application/json, */*;q=0.5',
@@ -45,9 +42,14 @@ export function buildRequest(input: BuildInput): HttpRequest {
     ...lowerCase(server.headers.evaluate(scope, scripts)),
     ...lowerCase(plan.headers.evaluate(scope, scripts)),
     ...page?.headers,
-    ...credential.headers,
   });
   return { method: plan.method, url, headers, ...(body && { body: body.content }) };
+}
+
+/** The server with its paths beginning elsewhere. */
+export function withBase(server: Server, baseUrl: string | undefined): Server {
+  if (baseUrl === undefined) return server;
+  return { ...server, baseUrl: { ...server.baseUrl, evaluate: () => baseUrl } };
 }
 
 /** The address below which every request of an account stays. */

@@ -20,6 +20,11 @@ export type GuardOptions = {
   connectTimeoutMs?: number;
   /** PEM certificates to trust instead of the usual authorities. */
   ca?: string;
+  /** PEM of the certificate, and its chain, that is shown to a server that asks for one. */
+  cert?: string;
+  /** PEM of its private key. */
+  key?: string;
+  passphrase?: string;
   /** Default: the system's resolver. */
   resolve?: Resolve;
 };
@@ -67,7 +72,7 @@ export function hostnameOf(url: URL): string {
 }
 
 function connectorTo(origin: URL, exempt: Exemption, options: GuardOptions): buildConnector.connector {
-  const { connectTimeoutMs = 5_000, ca, resolve = resolveAll } = options;
+  const { connectTimeoutMs = 5_000, resolve = resolveAll } = options;
   const host = hostnameOf(origin);
   const port = portOf(origin);
   const permitted = (address: string): boolean =>
@@ -91,7 +96,9 @@ function connectorTo(origin: URL, exempt: Exemption, options: GuardOptions): bui
     );
   };
 
-  const connect = buildConnector({ timeout: connectTimeoutMs, lookup, ...(ca === undefined ? {} : { ca }) });
+  const { ca, cert, key, passphrase } = options;
+  const material = Object.entries({ ca, cert, key, passphrase }).filter(([, it]) => it !== undefined);
+  const connect = buildConnector({ timeout: connectTimeoutMs, lookup, ...Object.fromEntries(material) });
   return (target, done) => {
     // A literal address never reaches `lookup`, so it is checked here.
     if (isIP(host) !== 0 && !permitted(host)) return done(forbidden(host), null);

@@ -1,8 +1,10 @@
 import { TielineError } from '../errors.ts';
 import { exchange, type HttpRequest, type HttpResponse, type Timeouts } from './exchange.ts';
 import { exemption, type GuardOptions, guardedAgent, hostnameOf, type NetworkPolicy, portOf } from './guard.ts';
+import { agentPool, type TlsMaterial } from './tls.ts';
 
 export type { HttpRequest, HttpResponse, Timeouts } from './exchange.ts';
+export type { TlsMaterial } from './tls.ts';
 
 export type SendOptions = {
   /** The hosts the request may name, each as `URL.host`: with its port unless that is the scheme's own. */
@@ -16,6 +18,13 @@ export type SendOptions = {
    * allowed one; then no header but accept and user-agent goes along. Default: GET and HEAD within the origin.
    */
   followRedirects?: boolean | undefined;
+  /** What is trusted and shown instead of the usual. A redirect off the origin goes without. */
+  tls?: TlsMaterial | undefined;
+  /**
+   * The last step before a request is sent: gives it with its credential. Done anew for a redirect within the origin,
+   * so that no signature is sent twice, and never for one off it.
+   */
+  authenticate?: ((request: HttpRequest) => HttpRequest | Promise<HttpRequest>) | undefined;
   signal?: AbortSignal | undefined;
 };
 
@@ -48,23 +57,27 @@ export function wasNotSent(error: unknown): boolean {
 /** Requests through the egress guard. Connections are kept and shared by all that go to one origin. */
 export function createSender(policy: NetworkPolicy, options: GuardOptions = {}): Sender {
   const exempt = exemption(policy);
-  const declared = guardedAgent(policy, options);
+  const declared = agentPool(policy, options);
   // A provider that redirects elsewhere must not gain what the operator opened for declared hosts.
   const { ca: _, ...strict } = options;
   const elsewhere = guardedAgent({ allowPrivate: [] }, strict);
 
   async function follow(first: HttpRequest, options: SendOptions, onSending: () => void): Promise<HttpResponse> {
-    const { allowedHosts, maxBytes = MAX_BYTES, signal } = options;
+    const { allowedHosts, maxBytes = MAX_BYTES, signal, authenticate, tls } = options;
     const timeouts = { ...TIMEOUTS, ...options.timeouts };
     const limits = { timeouts, deadline: performance.now() + timeouts.totalMs, maxBytes, signal, onSending };
     checkHead(first);
     if (!allowedHosts.has(first.url.host)) throw undeclared(first.url);
     let request = first;
+    let isHome = true;
     for (let redirects = 0; ; redirects += 1) {
       const { url } = request;
       const isDeclared = allowedHosts.has(url.host);
       checkUrl(url, isDeclared && exempt(hostnameOf(url), portOf(url)));
-      const response = await exchange(isDeclared ? declared : elsewhere, request, limits);
+      isHome &&= url.origin === first.url.origin;
+      const sent = isHome && authenticate ? checked(await authenticate(request), url) : request;
+      const agent = isDeclared ? declared.agent(isHome ? tls : undefined) : elsewhere;
+      const response = await exchange(agent, sent, limits);
       const next = redirected(request, response, options.followRedirects);
       if (!next) return response;
       if (redirects === MOST_REDIRECTS) {
@@ -90,6 +103,15 @@ export function createSender(policy: NetworkPolicy, options: GuardOptions = {}):
       await Promise.all([declared.destroy(), elsewhere.destroy()]);
     },
   };
+}
+
+/** A credential goes where the request went before it had one, or nowhere. */
+function checked(request: HttpRequest, { origin }: URL): HttpRequest {
+  if (request.url.origin !== origin || request.url.username !== '' || request.url.password !== '') {
+    throw new TielineError('target_forbidden', 'authentication must not change where a request goes');
+  }
+  checkHead(request);
+  return request;
 }
 
 /** The request that follows a redirect, or undefined if the answer is not to be followed. */

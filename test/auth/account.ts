@@ -13,7 +13,7 @@ import { type Store, type StoreKey, storeKey } from '../../src/keystore/store.ts
 import { signIn } from '../../src/sandbox/person.ts';
 import type { Sandbox } from '../../src/sandbox/sandbox.ts';
 import { temporaryFolder } from '../keystore/place.ts';
-import { sendTo } from './sender.ts';
+import { askNothing, sendTo } from './sender.ts';
 
 export const REDIRECT_URI = 'http://127.0.0.1:49876/callback/sandbox';
 
@@ -79,7 +79,8 @@ export async function storedAccount(
       key,
       now: Date.now,
       isMissing: (it) => renewal.isMissing(scopeOf(it)),
-      renew: (it) => renewal.renew({ connector: 'sandbox', option, scope: scopeOf(it), send, now: Date.now() }),
+      renew: (it) =>
+        renewal.renew({ connector: 'sandbox', option, scope: scopeOf(it), send, ask: askNothing, now: Date.now() }),
       ...more,
     }),
   };

@@ -1,11 +1,17 @@
 import { describe, expect, it } from 'vitest';
 import { authType, inputSchema } from '../../src/auth/types.ts';
+import type { HttpRequest } from '../../src/network/send.ts';
 import { failureOf } from '../keystore/failure.ts';
 import { authOption } from './option.ts';
 
 const base64 = (text: string) => Buffer.from(text, 'utf8').toString('base64');
-const apply = (option: ReturnType<typeof authOption>, credentials: Record<string, unknown>) =>
-  authType(option).apply(option, { credentials, settings: { tenant: 't1' } });
+const moment = { now: 0, nonce: () => 'once' };
+const apply = (
+  option: ReturnType<typeof authOption>,
+  credentials: Record<string, unknown>,
+  built: HttpRequest = bare,
+) => authType(option).apply(option, { credentials, settings: { tenant: 't1' } }, built, moment);
+const bare: HttpRequest = { method: 'GET', url: new URL('https://api.example.com/things'), headers: {} };
 
 type Written = Parameters<typeof authOption>[0];
 const key = { title: 'Key', type: 'api_key' } as const;
@@ -14,7 +20,7 @@ const basic = { title: 'Password', type: 'basic' } as const;
 const oauth = { title: 'OAuth', type: 'oauth2' } as const;
 
 describe('what authentication adds to a request', () => {
-  it.each<[string, Written, Record<string, unknown>, object]>([
+  it.each<[string, Written, Record<string, unknown>, { headers?: object; query?: object }]>([
     ['nothing', { title: 'None', type: 'none' }, {}, {}],
     ['a key in a header', { ...key, name: 'X-Api-Key' }, { apiKey: 'k' }, { headers: { 'x-api-key': 'k' } }],
     [
@@ -86,8 +92,56 @@ describe('what authentication adds to a request', () => {
       { accessToken: 'a', refreshToken: 'r' },
       { headers: { 'x-shop-token': 'a' } },
     ],
-  ])('%s', (_, written, credentials, parts) => {
-    expect(apply(authOption(written), credentials)).toEqual(parts);
+  ])('%s', async (_, written, credentials, { headers = {}, query = {} }) => {
+    const { url, ...rest } = await apply(authOption(written), credentials);
+    expect({ ...rest, query: Object.fromEntries(url.searchParams) }).toEqual({ method: 'GET', headers, query });
+    expect(url.pathname).toBe('/things');
+  });
+
+  it('replaces what the request said in that place, and leaves the request itself as it was', async () => {
+    const built = {
+      ...bare,
+      url: new URL('https://api.example.com/things?k=old&a=1'),
+      headers: { Authorization: 'old' },
+    };
+    const inHeader = await apply(authOption({ ...key, name: 'authorization' }), { apiKey: 'new' }, built);
+    expect(inHeader.headers).toEqual({ authorization: 'new' });
+    const inQuery = await apply(authOption({ ...key, in: 'query', name: 'k' }), { apiKey: 'new' }, built);
+    expect(inQuery.url.search).toBe('?k=new&a=1');
+    expect([built.url.search, built.headers]).toEqual(['?k=old&a=1', { Authorization: 'old' }]);
+  });
+
+  const form = 'application/x-www-form-urlencoded';
+  it.each<[string, string | undefined, string | undefined, string | undefined]>([
+    ['a JSON object', '{"a":1}', 'application/json; charset=utf-8', '{"a":1,"key":"k&1"}'],
+    ['a form', 'a=1&key=old', form, 'a=1&key=k%261'],
+    ['nothing, which becomes JSON', undefined, undefined, '{"key":"k&1"}'],
+  ])('a key in the body, into %s', async (_, body, type, expected) => {
+    const built = { ...bare, method: 'POST', headers: type ? { 'content-type': type } : {}, ...(body && { body }) };
+    const signed = await apply(authOption({ ...key, in: 'body', name: 'key' }), { apiKey: 'k&1' }, built);
+    expect(signed.body).toBe(expected);
+    expect(signed.headers).toEqual({ 'content-type': type ?? 'application/json' });
+  });
+
+  it.each([
+    ['[1]', 'application/json'],
+    ['text', 'text/plain'],
+  ])('a key in the body does not go into %s', async (body, type) => {
+    const built = { ...bare, method: 'POST', headers: { 'content-type': type }, body };
+    const signing = Promise.resolve().then(() =>
+      apply(authOption({ ...key, in: 'body', name: 'key' }), { apiKey: 'k' }, built),
+    );
+    expect((await failureOf(signing)).code).toBe('definition_invalid');
+  });
+
+  it.each([
+    ['/bot:token/getMe', '12:ab/c', '/bot12:ab%2Fc/getMe'],
+    ['/bot:token', 'k', '/botk'],
+    ['/:tokens/%3Atoken', 'k', '/:tokens/%3Atoken'],
+  ])('a key in the path %s', async (path, apiKey, expected) => {
+    const built = { ...bare, url: new URL(path, bare.url) };
+    const signed = await apply(authOption({ ...key, in: 'path', name: 'token' }), { apiKey }, built);
+    expect(signed.url.href).toBe(`https://api.example.com${expected}`);
   });
 
   it.each<[string, Written, Record<string, unknown>, string]>([

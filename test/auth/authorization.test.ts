@@ -52,7 +52,9 @@ describe('a sign-in', () => {
       scope: expect.stringContaining('read'),
     });
     expect(expiresAt).toBe(now + 60_000);
-    const { headers } = authType(option).apply(option, { credentials: values });
+    const built = { method: 'GET', url: new URL(sandbox.url), headers: {} };
+    const moment = { now, nonce: () => 'once' };
+    const { headers } = await authType(option).apply(option, { credentials: values }, built, moment);
     expect(headers).toEqual({ authorization: `Bearer ${values.accessToken}` });
     expect(await meStatus(sandbox, String(values.accessToken))).toBe(200);
   });

@@ -1,6 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Credential, isDue, renewed, secretsOf } from '../../src/auth/credential.ts';
+import {
+  type Credential,
+  isDue,
+  renewed,
+  secretsOf,
+  type Trouble,
+  troubled,
+  waitAfter,
+} from '../../src/auth/credential.ts';
+import { type ErrorCode, TielineError } from '../../src/errors.ts';
 
 const MINUTE = 60_000;
 const time = fc.integer({ min: 0, max: 4_000_000_000_000 });
@@ -56,7 +65,9 @@ describe('renewed', () => {
     values: { accessToken: 'a1', refreshToken: 'r1', scope: 's' },
     obtainedAt: 1,
     expiresAt: 2,
-    failure: { code: 'reauthorization_required', message: 'no', at: 1 },
+    attemptAt: 1,
+    trouble: { code: 'refresh_failed', message: 'down', at: 1, until: 2, count: 3 },
+    failure: { code: 'reauthorization_required', cause: 'refused', message: 'no', at: 1 },
   };
 
   it.each([
@@ -77,6 +88,72 @@ describe('renewed', () => {
 
   it('forgets an expiry that the provider no longer tells', () => {
     expect(renewed(before, { values: {} }, 50)).not.toHaveProperty('expiresAt');
+  });
+
+  it.each([
+    ['keeps the end of the grant', 7, undefined, 7],
+    ['takes a new end of the grant', 7, 9, 9],
+    ['takes a first end of the grant', undefined, 9, 9],
+  ])('%s', (_, old, given, grantEndsAt) => {
+    const from = { ...before, ...(old !== undefined && { grantEndsAt: old }) };
+    const renewal = { values: {}, ...(given !== undefined && { grantEndsAt: given }) };
+    expect(renewed(from, renewal, 50)).toMatchObject({ grantEndsAt });
+  });
+});
+
+describe('troubled', () => {
+  const failed = (retryAfter?: number) => new TielineError('refresh_failed', 'down', { retryAfter });
+  const failures = (count: number): Trouble => ({ code: 'refresh_failed', message: '', at: 0, until: 0, count });
+
+  it('waits twice as long after each failure in a row, from five seconds to a quarter of an hour', () => {
+    const waits: number[] = [];
+    let trouble: Trouble | undefined;
+    for (let i = 0; i < 10; i++) {
+      trouble = troubled(trouble, failed(), 1_000);
+      waits.push((trouble.until - 1_000) / 1_000);
+    }
+    expect(waits).toEqual([5, 10, 20, 40, 80, 160, 320, 640, 900, 900]);
+    expect(trouble).toMatchObject({ code: 'refresh_failed', message: 'down', at: 1_000, count: 10 });
+  });
+
+  it.each([
+    [0, 3, 5],
+    [0, 7, 7],
+    [0, 100_000, 900],
+    [3, 30, 40],
+    [3, 41, 41],
+    [2_000, 1, 900],
+  ])('after %i failures, asked to wait %i s, waits %i s', (count, retryAfter, seconds) => {
+    const { until } = troubled(count === 0 ? undefined : failures(count), failed(retryAfter), 1_000);
+    expect(until - 1_000).toBe(seconds * 1_000);
+  });
+
+  it.each<ErrorCode>(['config_invalid', 'definition_invalid', 'target_forbidden', 'token_rejected'])(
+    'does not wait where somebody has to mend something: %s',
+    (code) => {
+      expect(troubled(failures(4), new TielineError(code, 'mend it'), 1_000)).toEqual({
+        code,
+        message: 'mend it',
+        at: 1_000,
+        until: 1_000,
+        count: 5,
+      });
+    },
+  );
+});
+
+describe('waitAfter', () => {
+  const trouble: Trouble = { code: 'refresh_failed', message: '', at: 100_000, until: 110_000, count: 1 };
+
+  it.each([
+    ['nothing went wrong', undefined, 0, 0],
+    ['it began just now', trouble, 100_000, 10_000],
+    ['it is almost over', trouble, 109_999, 1],
+    ['it is over', trouble, 110_000, 0],
+    ['another machine’s clock is behind', trouble, 98_000, 12_000],
+    ['the clock was a day ahead when it began', { ...trouble, until: trouble.until + 86_400_000 }, 100_000, 0],
+  ])('when %s', (_, it, now, expected) => {
+    expect(waitAfter(it, now)).toBe(expected);
   });
 });
 

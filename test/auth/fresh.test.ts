@@ -1,11 +1,10 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import type { Credential } from '../../src/auth/credential.ts';
 import { type FreshOptions, freshCredential, refreshesDone } from '../../src/auth/fresh.ts';
 import type { AuthOption } from '../../src/connector/connector.ts';
 import { isTielineError, TielineError } from '../../src/errors.ts';
-import { memoryKeyring } from '../../src/keystore/keyring.ts';
-import { Keystore } from '../../src/keystore/keystore.ts';
-import { memoryStore } from '../../src/keystore/memory.ts';
+import { storeKey } from '../../src/keystore/store.ts';
 import { type Sandbox, startSandbox } from '../../src/sandbox/sandbox.ts';
 import { failureOf } from '../keystore/failure.ts';
 import { meStatus } from '../sandbox/client.ts';
@@ -64,46 +63,7 @@ describe('a credential whose time is over', () => {
     expect(requests).toBe(0);
     expect(value.map((it) => it.version)).toEqual([1, 1, 1, 1, 1]);
   });
-
-  it('is in the store before any caller has it', async () => {
-    const account = await link();
-    const events: string[] = [];
-    const keystore = await copyOf(account, async (save) => {
-      const isSaved = await save();
-      events.push(`saved ${isSaved}`);
-      return isSaved;
-    });
-    const served = await freshCredential(account.options({ keystore })).then((it) => {
-      events.push('served');
-      return it;
-    });
-    expect(events).toEqual(['saved true', 'served']);
-    expect((await keystore.read(account.key))?.value).toEqual(served);
-  });
-
-  it('is not handed out when it could not be saved', async () => {
-    const account = await link();
-    const keystore = await copyOf(account, () => Promise.reject(new TielineError('store_unavailable', 'disk full')));
-    expect((await failureOf(freshCredential(account.options({ keystore })))).code).toBe('store_unavailable');
-    expect((await keystore.read<Credential>(account.key))?.value.version).toBe(1);
-  });
 });
-
-/** The account in a keystore of its own, whose saving goes through `save`. */
-async function copyOf(account: Stored, save: (go: () => Promise<boolean>) => Promise<boolean>): Promise<Keystore> {
-  const store = memoryStore();
-  let isWatched = false;
-  const keystore = await Keystore.open({
-    keyring: memoryKeyring(),
-    store: {
-      ...store,
-      replace: (...args) => (isWatched ? save(() => store.replace(...args)) : store.replace(...args)),
-    },
-  });
-  await keystore.write(account.key, await account.read());
-  isWatched = true;
-  return keystore;
-}
 
 describe('a version that the provider refused', () => {
   const fresh = { obtainedAt: Date.now(), expiresAt: Date.now() + 60_000 };
@@ -140,7 +100,9 @@ describe('an authorization that is over', () => {
     expect(requests).toBe(1);
     expect(new Set(value.map((it) => it.code))).toEqual(new Set(['reauthorization_required']));
     const stored = await account.read();
-    expect(stored).toMatchObject({ version: 2, failure: { code: 'reauthorization_required', at: expect.any(Number) } });
+    const failure = { code: 'reauthorization_required', cause: 'refused', at: expect.any(Number) };
+    expect(stored).toMatchObject({ version: 2, failure });
+    expect(stored).not.toHaveProperty('attemptAt');
     const later = await counting(async () => [
       await ask(),
       await failureOf(freshCredential(account.options({ rejectedVersion: 1 }))),
@@ -181,22 +143,37 @@ describe('somebody else who saves during a refresh', () => {
     expect(await account.read()).toEqual(theirs);
   });
 
-  it('does not undo a refresh that worked with a failure of the same token', async () => {
+  it('is believed that the same token is over: an answer that comes later than that does not undo it', async () => {
     const account = await link();
-    const failure = { code: 'reauthorization_required', message: 'reused', at: Date.now() };
+    const failure = { code: 'reauthorization_required', cause: 'interrupted', message: 'reused', at: 1 } as const;
+    const failed = (it: Credential): Credential => ({ ...it, version: it.version + 1, failure });
+    const options = account.options(meanwhile(account, (it) => account.keystore.write(account.key, failed(it))));
+    const { value, requests } = await counting(() => failureOf(freshCredential(options)));
+    expect(value).toMatchObject({ code: 'reauthorization_required', message: 'reused' });
+    expect(requests).toBe(1);
+    expect(await account.read()).toMatchObject({ version: 2, failure });
+  });
+
+  it('may still be at it: what they get is waited for', async () => {
+    const account = await link();
+    const isAsking: Partial<Credential> = { attemptAt: Date.now() };
     const options = account.options(
-      meanwhile(account, (it) => account.keystore.write(account.key, { ...it, version: it.version + 1, failure })),
+      meanwhile(account, async (it) => {
+        await account.keystore.write(account.key, { ...it, ...isAsking });
+        setTimeout(() => account.keystore.write(account.key, theirs), 30);
+        // Until then the lease is theirs as well.
+        const lease = { owner: 'other', until: Date.now() + 10_000, fence: 9 };
+        await account.store.set(storeKey('lease', account.key), JSON.stringify(lease));
+      }),
     );
-    const served = await freshCredential(options);
-    expect(served.version).toBe(3);
-    expect(served.failure).toBeUndefined();
-    expect(await account.read()).toEqual(served);
-    expect(await meStatus(sandbox, tokenOf(served))).toBe(200);
+    const { value, requests } = await counting(() => freshCredential(options));
+    expect(value).toEqual(theirs);
+    expect(requests).toBe(1);
   });
 
   it('is believed that a newer connection failed', async () => {
     const account = await link();
-    const failure = { code: 'reauthorization_required', message: 'another matter', at: Date.now() };
+    const failure = { code: 'reauthorization_required', cause: 'refused', message: 'another matter', at: 1 } as const;
     const failed = { ...theirs, failure };
     const options = account.options(meanwhile(account, () => account.keystore.write(account.key, failed)));
     expect(await failureOf(freshCredential(options))).toMatchObject({
@@ -206,15 +183,18 @@ describe('somebody else who saves during a refresh', () => {
     expect(await account.read()).toEqual(failed);
   });
 
-  it('has the account back at once, although the old token was refused here', async () => {
-    const account = await link();
-    const renew = async () => {
-      await account.keystore.write(account.key, theirs);
-      throw new TielineError('reauthorization_required', 'refused');
-    };
-    expect(await freshCredential(account.options({ renew }))).toEqual(theirs);
-    expect(await account.read()).toEqual(theirs);
-  });
+  it.each(['reauthorization_required', 'refresh_failed', 'config_invalid'] as const)(
+    'has the account back at once, although there was only %s here',
+    async (code) => {
+      const account = await link();
+      const renew = async () => {
+        await account.keystore.write(account.key, theirs);
+        throw new TielineError(code, 'refused');
+      };
+      expect(await freshCredential(account.options({ renew }))).toEqual(theirs);
+      expect(await account.read()).toEqual(theirs);
+    },
+  );
 
   it('may have removed the account, which does not come back', async () => {
     const account = await link();
@@ -261,6 +241,50 @@ describe('a stored record', () => {
   });
 });
 
+describe('a lease that another process holds', () => {
+  const held = async (account: Stored, until: number) => {
+    const lease = { owner: 'other', until, fence: 1 };
+    await account.store.set(storeKey('lease', account.key), JSON.stringify(lease));
+  };
+
+  it('is waited for by those who have no other token, and by them alone', async () => {
+    const now = Date.now();
+    const account = await link('ada', { obtainedAt: now - 50_000, expiresAt: now + 10_000 });
+    await held(account, now + 60_000);
+    const { requests } = await counting(async () => {
+      const using = freshCredential(account.options());
+      const refused = freshCredential(account.options({ rejectedVersion: 1 }));
+      expect((await using).version).toBe(1);
+      await account.keystore.write(account.key, { ...(await account.read()), version: 2, expiresAt: now + 3_600_000 });
+      expect((await refused).version).toBe(2);
+    });
+    expect(requests).toBe(0);
+  });
+
+  it('is taken over when its time is over', async () => {
+    const account = await link();
+    await held(account, Date.now() - 2_001);
+    expect((await freshCredential(account.options())).version).toBe(2);
+  });
+
+  it('is taken anew by an owner that slept before asking', async () => {
+    const account = await link();
+    let time = Date.now();
+    const seen: string[] = [];
+    const watch = (message: unknown) => {
+      const { step, key } = message as { step: string; key: string };
+      if (key !== account.key) return;
+      seen.push(step);
+      if (step === 'intended' && seen.length === 2) time += 15_001; // the rest is too short for a token request
+    };
+    subscribe('tieline.refresh', watch);
+    onTestFinished(() => void unsubscribe('tieline.refresh', watch));
+    const { requests } = await counting(() => freshCredential(account.options({ now: () => time })));
+    expect(seen).toEqual(['leased', 'intended', 'leased', 'intended', 'answered', 'saved']);
+    expect(requests).toBe(1);
+  });
+});
+
 describe('refreshesDone', () => {
   it('waits until what is under way has been saved, and for failures without an error', async () => {
     const [works, fails] = [await link(), await link()];
@@ -279,24 +303,47 @@ describe('refreshesDone', () => {
 });
 
 describe('a refresh that failed', () => {
-  it('is not shared with those who ask after it', async () => {
+  it('is shared by those who waited for it, and not asked for again before its time', async () => {
     const account = await link();
-    const refused = new TielineError('refresh_failed', 'not now');
-    const renew = () => Promise.reject(refused);
-    const outcomes = await Promise.allSettled(
-      Array.from({ length: 10 }, () => freshCredential(account.options({ renew }))),
-    );
-    expect(outcomes.filter((it) => it.status === 'rejected' && it.reason === refused)).toHaveLength(10);
-    expect((await freshCredential(account.options())).version).toBe(2);
+    let asked = 0;
+    const renew = () => {
+      asked += 1;
+      return Promise.reject(new TielineError('refresh_failed', 'not now'));
+    };
+    const start = Date.now();
+    const ask = (now = start) => failureOf(freshCredential(account.options({ renew, now: () => now })));
+    const failures = [...(await many(10, () => ask())), await ask(start + 4_999)];
+    expect(asked).toBe(1);
+    expect(failures.map((it) => `${it.code} ${it.message} ${it.retryAfter}`)).toEqual([
+      ...Array(10).fill('refresh_failed not now 5'),
+      'refresh_failed not now 1',
+    ]);
+    expect((await freshCredential(account.options({ now: () => start + 5_000 }))).version).toBe(2);
+    expect(await account.read()).not.toHaveProperty('trouble');
   });
 
-  it('as a bug stays a bug, and is not remembered either', async () => {
+  it('of another process is believed, but not by those whose token still works', async () => {
+    const now = Date.now();
+    const trouble = { code: 'refresh_failed', message: 'theirs', at: now, until: now + 60_000, count: 3 };
+    const account = await link('ada', { obtainedAt: now - 50_000, expiresAt: now + 10_000, trouble });
+    const { value, requests } = await counting(() =>
+      Promise.all([
+        freshCredential(account.options()),
+        failureOf(freshCredential(account.options({ rejectedVersion: 1 }))),
+      ]),
+    );
+    expect(value).toMatchObject([{ version: 1 }, { code: 'refresh_failed', message: 'theirs' }]);
+    expect(requests).toBe(0);
+  });
+
+  it('as a bug stays a bug, and is not taken for trouble of the provider', async () => {
     const account = await link();
     const error = await freshCredential(account.options({ renew: () => Promise.reject(new TypeError('bug')) })).catch(
       (it: unknown) => it,
     );
     expect(error).toBeInstanceOf(TypeError);
     expect(isTielineError(error)).toBe(false);
+    expect(await account.read()).not.toHaveProperty('trouble');
     expect((await freshCredential(account.options())).version).toBe(2);
   });
 });

@@ -10,7 +10,7 @@ import { failureOf } from '../keystore/failure.ts';
 import { meStatus } from '../sandbox/client.ts';
 import { REDIRECT_URI, storedAccount } from './account.ts';
 import { oauthOption, optionOf, sandboxConnector } from './option.ts';
-import { sendTo } from './sender.ts';
+import { askNothing, sendTo } from './sender.ts';
 import { answering, startTokenServer, type TokenRequest, type TokenServer, tokens } from './tokenserver.ts';
 
 let sandbox: Sandbox;
@@ -39,7 +39,7 @@ async function renew(
   const scope: Scope = { app: { baseUrl: server.url, ...more }, credentials };
   const { renewal } = authType(option);
   if (!renewal) throw new Error('nothing renews this option');
-  return renewal.renew({ connector: 'desk', option, scope, send: sendTo(server.url), now: 1_000 });
+  return renewal.renew({ connector: 'desk', option, scope, send: sendTo(server.url), ask: askNothing, now: 1_000 });
 }
 
 const last = () => {
@@ -301,7 +301,15 @@ describe('an error of a token request', () => {
   it('tells a cancellation as such', async () => {
     const option = oauthOption();
     const scope: Scope = { app: { baseUrl: server.url, ...app }, credentials };
-    const context = { connector: 'desk', option, scope, send: sendTo(server.url), now: 0, signal: AbortSignal.abort() };
+    const context = {
+      connector: 'desk',
+      option,
+      scope,
+      send: sendTo(server.url),
+      ask: askNothing,
+      now: 0,
+      signal: AbortSignal.abort(),
+    };
     const renewing = authType(option).renewal?.renew(context) ?? Promise.resolve();
     expect((await failureOf(renewing)).code).toBe('canceled');
   });

@@ -15,17 +15,26 @@ beforeEach(async () => {
 const HTML = '<!doctype html><h1>Sorry</h1><p>token=super-secret-0123456789</p>';
 
 const OUTAGES: [string, TokenAnswer, number][] = [
-  ['500', answering(500, '{"error":"boom"}'), 30],
+  ['500', answering(500, '{"error":"boom"}'), 5],
   ['503, come back in 7 seconds', answering(503, '', { 'retry-after': '7' }), 7],
-  ['503, come back at a date', answering(503, '', { 'retry-after': 'Wed, 21 Oct 2026 07:28:00 GMT' }), 30],
+  ['503, come back at a date', answering(503, '', { 'retry-after': 'Wed, 21 Oct 2026 07:28:00 GMT' }), 5],
+  [
+    '503, come back at a date of its own clock',
+    answering(503, '', {
+      date: 'Wed, 21 Oct 2026 07:28:00 GMT',
+      'retry-after': 'Wed, 21 Oct 2026 07:28:40 GMT',
+    }),
+    40,
+  ],
   ['429', answering(429, '{"error":"slow_down"}', { 'content-type': 'application/json', 'retry-after': '90' }), 90],
-  ['400, but the server’s own error', answering(400, '{"error":"temporarily_unavailable"}'), 30],
-  ['HTML with status 200', answering(200, HTML, { 'content-type': 'text/html' }), 30],
-  ['HTML with status 502', answering(502, HTML, { 'content-type': 'text/html' }), 30],
-  ['nothing with status 204', answering(204, ''), 30],
-  ['a redirect', answering(302, '', { location: 'https://elsewhere.example/token' }), 30],
-  ['JSON without a token', answering(200, '{"ok":true}'), 30],
-  ['a reset connection', reset, 30],
+  ['400, but the server’s own error', answering(400, '{"error":"temporarily_unavailable"}'), 5],
+  ['200, but an error of the moment', answering(200, '{"ok":false,"error":"fatal_error"}'), 5],
+  ['HTML with status 200', answering(200, HTML, { 'content-type': 'text/html' }), 5],
+  ['HTML with status 502', answering(502, HTML, { 'content-type': 'text/html' }), 5],
+  ['nothing with status 204', answering(204, ''), 5],
+  ['a redirect', answering(302, '', { location: 'https://elsewhere.example/token' }), 5],
+  ['JSON without a token', answering(200, '{"ok":true}'), 5],
+  ['a reset connection', reset, 5],
 ];
 
 /** Due, with ten seconds left; or over for a second. */
@@ -40,15 +49,25 @@ const account = (when: (now: number) => object, version = 1) =>
   });
 
 describe.each(OUTAGES)('a token endpoint that answers with %s', (_, answer, retryAfter) => {
-  it('lets a token serve until its time is over, and the next call tries again', async () => {
+  it('lets a token serve until its time is over, is left alone for a while and then asked again', async () => {
     server.answer = answer;
-    const it = await account(lasting);
-    expect((await freshCredential(it.options())).values.accessToken).toBe('old-token');
+    const start = Date.now();
+    const it = await account(() => ({ obtainedAt: start - 800_000, expiresAt: start + 190_000 }));
+    const ask = (now: number) => freshCredential(it.options({ now: () => now }));
+    expect((await ask(start)).values.accessToken).toBe('old-token');
     expect(server.seen).toHaveLength(1);
     server.answer = tokens({ access_token: 'new-token', expires_in: 60 });
-    expect((await freshCredential(it.options())).values).toEqual({
-      accessToken: 'new-token',
-      refreshToken: 'refresh-1',
+    const until = start + retryAfter * 1_000;
+    expect((await ask(until - 1)).values.accessToken).toBe('old-token');
+    expect(server.seen).toHaveLength(1);
+    expect((await ask(until)).values).toEqual({ accessToken: 'new-token', refreshToken: 'refresh-1' });
+    expect(server.seen).toHaveLength(2);
+    expect(await it.read()).toEqual({
+      version: 2,
+      input: {},
+      values: { accessToken: 'new-token', refreshToken: 'refresh-1' },
+      obtainedAt: until,
+      expiresAt: expect.any(Number),
     });
   });
 
@@ -56,10 +75,22 @@ describe.each(OUTAGES)('a token endpoint that answers with %s', (_, answer, retr
     server.answer = answer;
     const it = await account(over);
     const before = await it.read();
-    const error = await failureOf(freshCredential(it.options()));
+    const start = Date.now();
+    const ask = (now: number) => failureOf(freshCredential(it.options({ now: () => now })));
+    const error = await ask(start);
     expect(error).toMatchObject({ code: 'refresh_failed', retryAfter });
     expect(`${error.message}${error.hint}${error.stack}`).not.toMatch(/super-secret|<h1>|elsewhere/);
-    expect(await it.read()).toEqual(before);
+    const { attemptAt: _, trouble, ...rest } = await it.read();
+    expect(rest).toEqual(before);
+    const { message } = error;
+    const until = start + retryAfter * 1_000;
+    expect(trouble).toEqual({ code: 'refresh_failed', message, at: start, until, count: 1 });
+    // Who comes too early learns the same, without a question to the provider.
+    expect(await ask(until - 1_000)).toMatchObject({ code: 'refresh_failed', message, retryAfter: 1 });
+    expect(server.seen).toHaveLength(1);
+    expect((await ask(until)).code).toBe('refresh_failed');
+    expect(server.seen).toHaveLength(2);
+    expect((await it.read()).trouble).toMatchObject({ at: until, count: 2 });
   });
 });
 
@@ -94,6 +125,10 @@ describe('what is the same at the next try', () => {
     const error = await failureOf(freshCredential(it.options()));
     expect(error).toMatchObject({ code: 'config_invalid', retryAfter: undefined });
     expect((await it.read()).failure).toBeUndefined();
+    // Somebody mends it: no time is lost then.
+    server.answer = tokens({ access_token: 'new-token' });
+    expect((await freshCredential(it.options())).values.accessToken).toBe('new-token');
+    expect(server.seen).toHaveLength(2);
   });
 
   it('is an address that the connector may not reach', async () => {

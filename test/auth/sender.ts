@@ -8,3 +8,6 @@ export function sendTo(url: string): Send {
   onTestFinished(() => sender.close());
   return (request, options) => sender.send(request, { allowedHosts: new Set([host]), ...options });
 }
+
+/** For types that make no request of a definition. */
+export const askNothing = (): Promise<never> => Promise.reject(new Error('nothing is to be asked'));

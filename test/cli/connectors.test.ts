@@ -26,7 +26,7 @@ describe.concurrent('list', () => {
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout).toMatch(/^CONNECTOR +TOOLS +CONNECT BY +WHAT\n/);
     expect(stdout).toMatch(/^desk +4 +open, tokens +A made-up API for tests\.$/m);
-    expect(stdout).toMatch(/^gmail +2\d +oauth, tokens +\S/m);
+    expect(stdout).toMatch(/^gmail +2\d +oauth, tokens, service_account +\S/m);
     expect(stdout).not.toMatch(/^sandbox /m);
   });
 

@@ -11,10 +11,47 @@ const REQUEST = 'request:\n          path: /items';
 const params = (properties: string, more = '') =>
   `        params: { type: object, ${more}properties: { ${properties} } }\n${PATH}`;
 const ui = (properties: string) => `name: X-Key\n      ui: { schema: { type: object, properties: { ${properties} } } }`;
-const oauth = 'type: oauth2\n      scopes: [read]';
+const config = 'methods: { getOAuthConfig: { mapping: { clientId: c, tokenUri: https://api.example.com/token } } }';
+const oauth = `type: oauth2\n      ${config}\n      scopes: [read]`;
 
 it('finds nothing wrong with the sample', () => {
   expect(lint(loadedFrom(sample))).toEqual([]);
+});
+
+describe('finds in an auth option', () => {
+  const login = 'type: token_request\n      outputs: { token: "{{ body.t }}" }\n      ';
+  const schema = 'ui: { schema: { type: object, properties: {} } }';
+  it.each([
+    ['no configuration', 'type: oauth2', 'methods', 'getOAuthConfig is missing'],
+    ['no configuration of OAuth 1', 'type: oauth1', 'methods', 'getOAuth1Config is missing'],
+    [
+      'nothing to ask for',
+      `${login}request: { path: /login }`,
+      'ui',
+      'ui.schema is missing: nobody can type what it needs',
+    ],
+    [
+      'an undeclared token host',
+      config.replace('api.', 'id.').replace(/^/, 'type: oauth2\n      '),
+      'host',
+      'id.example.com is not among server.allowHosts',
+    ],
+    [
+      'an undeclared host of a login',
+      `${login}request: { url: https://id.example.com/login }\n      ${schema}`,
+      'host',
+      'id.example.com is not among server.allowHosts',
+    ],
+    [
+      'an undeclared host of a step',
+      `${login}steps: [{ id: a, request: { path: /x, baseUrl: https://id.example.com } }]\n      ${schema}`,
+      'host',
+      'id.example.com is not among server.allowHosts',
+    ],
+  ])('%s', (_, option, rule, message) => {
+    const problems = lint(loadedFrom(replaced(sample, 'type: api_key\n      name: X-Key', option)));
+    expect(problems.map((it) => [it.rule, it.message])).toEqual([[rule, message]]);
+  });
 });
 
 describe('finds', () => {
@@ -322,7 +359,7 @@ describe('has nothing against', () => {
       'path: /items',
       'path: /items\n        result: { value: "{{ half(4) }}" }\nfunctions: { half: "(a) => a / 2" }',
     ],
-    ['scopes that are given', `type: api_key\n      name: X-Key`, 'type: oauth2'],
+    ['scopes that are given', `type: api_key\n      name: X-Key`, `type: oauth2\n      ${config}`],
   ])('%s', (_, part, by) => {
     expect(lint(loadedFrom(replaced(sample, part, by)))).toEqual([]);
   });

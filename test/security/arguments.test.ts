@@ -90,14 +90,13 @@ describe('5,000 hostile arguments', () => {
     fc.assert(
       fc.property(hostile, fc.constantFrom(...rules), (argument, plan) => {
         try {
-          const credential = { headers: { authorization: 'Bearer t' } };
-          const { url, headers } = buildRequest({ plan, server, scope: { args: { it: argument } }, credential });
+          const { url, headers } = buildRequest({ plan, server, scope: { args: { it: argument } } });
           expect(url.origin).toBe('https://api.example.com');
           expect(url.pathname).toMatch(/^\/v1\/things\/[^?#\\]+$/);
           // As a lenient server would read it: nothing in it leads up, not even decoded once.
           expect(url.pathname.split('/').map(once)).not.toContain('..');
           expect([url.username, url.password, url.hash]).toEqual(['', '', '']);
-          const known = ['accept', 'user-agent', 'content-type', 'x-it', 'authorization'];
+          const known = ['accept', 'user-agent', 'content-type', 'x-it'];
           expect(known).toEqual(expect.arrayContaining(Object.keys(headers)));
         } catch (error) {
           if (!isTielineError(error)) throw error;
@@ -184,7 +183,9 @@ describe('at a real provider', () => {
         if (action === 'query') expect(arrived.url.searchParams.get('it')).toBe(wellFormed);
         if (action === 'json') expect(JSON.parse(body)).toEqual({ it: argument });
         if (action === 'form') expect(new URLSearchParams(body).get('it')).toBe(wellFormed);
-        if (action === 'file') expect(body.match(/^[\w-]+:.*$/gm)).toHaveLength(2);
+        // Lines end where HTTP says, not at U+2028, and the part's own headers end at the first empty one.
+        const head = body.split('\r\n\r\n', 1)[0] ?? '';
+        if (action === 'file') expect(head.split(/\r\n?|\n/).filter((it) => /^[\w-]+:/.test(it))).toHaveLength(2);
       }),
       { numRuns: 800 },
     );

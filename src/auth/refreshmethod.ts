@@ -1,0 +1,28 @@
+import { planRequest } from '../connector/plan.ts';
+import { TielineError } from '../errors.ts';
+import { runMethod } from './method.ts';
+import type { AuthType, Granted, RenewContext } from './type.ts';
+
+/** Renewal as `refreshCredentials` of an option says: what it gives is merged into the credentials. */
+export const refreshMethod: NonNullable<AuthType['renewal']> = {
+  isMissing: () => false,
+  isPossible: () => true,
+  renew,
+};
+
+async function renew({ connector, option, scope, scripts, ask, now }: RenewContext): Promise<Granted> {
+  const method = option.methods.refreshCredentials;
+  if (!method) throw new Error(`${option.key} has no refreshCredentials`);
+  const response = method.request && (await ask(planRequest(method.request), scope));
+  if (response && response.status >= 300) {
+    const isOver = response.status >= 400 && response.status < 500 && ![408, 429].includes(response.status);
+    throw new TielineError(
+      isOver ? 'reauthorization_required' : 'refresh_failed',
+      `${connector} answered the refresh with status ${response.status}`,
+      { hint: isOver ? 'Connect the account again.' : 'Try again in a while.', ...(!isOver && { retryAfter: 30 }) },
+    );
+  }
+  const { expiresIn, ...values } = runMethod(method, { ...scope, response }, scripts);
+  const seconds = Number(expiresIn);
+  return seconds > 0 ? { values, expiresAt: now + seconds * 1_000 } : { values };
+}

@@ -1,0 +1,54 @@
+import { type Credential, secretsOf } from '../auth/credential.ts';
+import type { Ask, Granted } from '../auth/type.ts';
+import { inputSchema, renewalFor } from '../auth/types.ts';
+import type { Connector } from '../connector/connector.ts';
+import { Scripts } from '../expression/sandbox.ts';
+import { compileTemplate } from '../expression/template.ts';
+import type { Send } from '../network/send.ts';
+import { remember } from '../secret.ts';
+import { type AccountOptions, accountScope, boundSend } from './account.ts';
+import { readAnswer } from './answer.ts';
+import { buildRequest, withBase } from './request.ts';
+
+/**
+ * Asks the provider for what follows this credential. Needs `loadSandbox` first.
+ *
+ * Throws `reauthorization_required` when only the user can help, `refresh_failed` when the provider could not be asked.
+ */
+export async function renewCredential(
+  options: Pick<AccountOptions, 'connector' | 'option' | 'app' | 'settings' | 'facts' | 'sender' | 'now'>,
+  credential: Credential,
+): Promise<Granted> {
+  const { connector, option, sender, now } = options;
+  const renewal = renewalFor(option);
+  if (!renewal) throw new Error(`${option.key} is never renewed`);
+  for (const secret of secretsOf(credential, inputSchema(option))) remember(secret);
+  const scope = accountScope(options, credential);
+  const scripts = new Scripts({ functions: connector.functions });
+  try {
+    // Shared by all callers, so that no one caller's cancellation may end it.
+    const send = boundSend(sender, connector, scope, scripts, undefined);
+    const ask = askOf(connector, send, scripts);
+    return await renewal.renew({ connector: connector.name, option, scope, send, ask, scripts, now: now() });
+  } finally {
+    scripts.dispose();
+  }
+}
+
+const LARGEST_ANSWER = 256 * 1024;
+
+/** What makes the requests of a login: as written, with nothing of the API's own headers and credentials. */
+export function askOf(connector: Connector, send: Send, scripts: Scripts | undefined): Ask {
+  return async (plan, scope, { baseUrl, tls } = {}) => {
+    const server = { ...connector.server(), headers: NOTHING, query: NOTHING };
+    const request = buildRequest({ plan, server: withBase(server, baseUrl), scope, scripts });
+    const response = await send(request, {
+      followRedirects: plan.followRedirects,
+      maxBytes: LARGEST_ANSWER,
+      ...(tls && { tls }),
+    });
+    return readAnswer(response, 'data');
+  };
+}
+
+const NOTHING = compileTemplate({});
