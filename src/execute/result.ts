@@ -3,6 +3,7 @@ import { TielineError } from '../errors.ts';
 import type { Scripts } from '../expression/sandbox.ts';
 import type { Scope, Template } from '../expression/template.ts';
 import { decodeBase64, mimeTypeOf } from './file.ts';
+import type { Position } from './paging.ts';
 
 /** A file in a result: what it is, and its content beside the data. */
 export type FileContent = { readonly name: string; readonly mimeType: string; readonly bytes: Uint8Array };
@@ -23,6 +24,15 @@ export type Shaped = {
   /** How many records the provider gave, where the result is a list. */
   readonly count: number | undefined;
   readonly file?: FileContent;
+};
+
+/** What one call of an action gave, whatever it was asked over. */
+export type Done = {
+  readonly shaped: Shaped;
+  /** Where the next page starts. */
+  readonly next: Position | undefined;
+  /** Texts that must not leave with the data, longest first. */
+  readonly secrets: readonly string[];
 };
 
 /** What of an answer the caller gets. Pure. */

@@ -7,7 +7,7 @@ import type { Integration } from '../integration/integration.ts';
 import type { Principal } from '../integration/principal.ts';
 import { accountScope, boundSend } from './account.ts';
 import type { Engine } from './engine.ts';
-import { accountOptions } from './execute.ts';
+import { accountOptions } from './stored.ts';
 import { askOf } from './renew.ts';
 
 /**

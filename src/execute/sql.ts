@@ -6,9 +6,9 @@ import { TielineError } from '../errors.ts';
 import { defaultIdentifier, readAddress, type SqlAddress } from '../sql/address.ts';
 import { type Execution, openSql, type Rows, type SqlConnection, type SqlPolicy } from '../sql/connection.ts';
 import type { Account } from './account.ts';
-import type { Done } from './execute.ts';
 import { LONGEST_RESULT } from './fit.ts';
 import { type PageArguments, pageSize } from './paging.ts';
+import type { Done } from './result.ts';
 import { shapeResult } from './result.ts';
 
 export type OpenSql = (address: SqlAddress) => Promise<SqlConnection>;
