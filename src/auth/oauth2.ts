@@ -2,9 +2,9 @@ import * as oauth from 'oauth4webapi';
 import { TielineError } from '../errors.ts';
 import type { Scope } from '../expression/template.ts';
 import { withToken } from './bearer.ts';
-import { keepAs, oauthClient, renewalOf } from './oauthclient.ts';
+import { keepAs, type OAuthClient, oauthClient, renewalOf } from './oauthclient.ts';
 import { type OAuthConfig, oauthConfig } from './oauthconfig.ts';
-import { ownGrant } from './oauthgrant.ts';
+import { type OwnGrant, ownGrant } from './oauthgrant.ts';
 import { optionOf } from './option.ts';
 import { tokenError } from './tokenerror.ts';
 import type { AuthType, Granted, RenewContext } from './type.ts';
@@ -30,32 +30,11 @@ async function renew(context: RenewContext): Promise<Granted> {
   const config = oauthConfig(option, scope, scripts);
   const grant = ownGrant(optionOf(option, 'oauth2').grant);
   const client = oauthClient(config, (!grant && config.refreshUri) || config.tokenUri, context);
-  const { server, client: id, auth, options, last } = client;
+  const { last } = client;
   try {
-    const refreshToken = credential(scope, 'refreshToken');
-    if (!grant && !refreshToken) {
-      throw new TielineError('reauthorization_required', 'the account has no refresh token');
-    }
-    const { additionalParameters } = options;
-    const parameters = grant
-      ? { ...(await grant.parameters(config, now)), ...scopeOf(config), ...(additionalParameters as object) }
-      : {};
-    const response = grant
-      ? await oauth.genericTokenEndpointRequest(
-          server,
-          id,
-          auth,
-          grant.type,
-          new URLSearchParams(parameters),
-          bare(options),
-        )
-      : await oauth.refreshTokenGrantRequest(server, id, auth, refreshToken ?? '', {
-          ...options,
-          additionalParameters: { ...(additionalParameters as object), ...config.extraRefresh },
-        });
     const tokens = grant
-      ? await oauth.processGenericTokenEndpointResponse(server, id, response)
-      : await oauth.processRefreshTokenResponse(server, id, response);
+      ? await askAnew(client, grant, config, now)
+      : await refresh(client, config, credential(scope, 'refreshToken'));
     const method = option.methods.getCredentialsFromRefreshTokenResponse;
     return keepAs(method, renewalOf(tokens, now, { last, config }), { ...context, response: last.answer });
   } catch (error) {
@@ -63,7 +42,27 @@ async function renew(context: RenewContext): Promise<Granted> {
   }
 }
 
-const bare = ({ additionalParameters: _, ...options }: oauth.TokenEndpointRequestOptions) => options;
+async function refresh({ server, client, auth, options }: OAuthClient, config: OAuthConfig, refreshToken?: string) {
+  if (!refreshToken) throw new TielineError('reauthorization_required', 'the account has no refresh token');
+  const additionalParameters = { ...config.tokenParameters, ...config.extraRefresh };
+  const response = await oauth.refreshTokenGrantRequest(server, client, auth, refreshToken, {
+    ...options,
+    additionalParameters,
+  });
+  return oauth.processRefreshTokenResponse(server, client, response);
+}
+
+async function askAnew(
+  { server, client, auth, options }: OAuthClient,
+  grant: OwnGrant,
+  config: OAuthConfig,
+  now: number,
+) {
+  const { additionalParameters: _, ...bare } = options;
+  const parameters = { ...(await grant.parameters(config, now)), ...scopeOf(config), ...config.tokenParameters };
+  const response = await oauth.genericTokenEndpointRequest(server, client, auth, grant.type, parameters, bare);
+  return oauth.processGenericTokenEndpointResponse(server, client, response);
+}
 
 /** Not where the assertion itself holds them, as Google wants it. */
 const scopeOf = ({ scopes, scopeSeparator = ' ', assertion }: OAuthConfig): { scope?: string } =>

@@ -51,11 +51,7 @@ export function oauthClient(config: OAuthConfig, tokenUri: string, context: Clie
     },
     // The guard decides about plain http: loopback and hosts that the operator allowed, nothing else.
     [oauth.allowInsecureRequests]: true,
-    additionalParameters: {
-      ...(config.audience && { audience: config.audience }),
-      ...(config.resource && { resource: config.resource }),
-      ...config.extraToken,
-    },
+    additionalParameters: config.tokenParameters,
   };
   return {
     server: {

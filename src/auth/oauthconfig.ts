@@ -54,6 +54,8 @@ export type OAuthConfig = {
   readonly actorToken?: string;
   readonly actorTokenType?: string;
   readonly requestedTokenType?: string;
+  /** Of every token request: audience, resource and extraToken. */
+  readonly tokenParameters: Texts;
   /** What the definition makes of a token response, beyond RFC 6749. */
   readonly late: Late;
 };
@@ -87,7 +89,16 @@ export function oauthConfig(option: AuthOption, scope: Scope, scripts?: Scripts)
     throw new TielineError('definition_invalid', `auth option ${option.key} gives no address to get tokens at`);
   }
   const scopes: string | readonly string[] = config.scopes ?? declared;
-  return { ...config, clientId, tokenUri, late, scopes: typeof scopes === 'string' ? [scopes] : scopes };
+  const { audience, resource, extraToken } = config;
+  const tokenParameters = { ...(audience && { audience }), ...(resource && { resource }), ...extraToken };
+  return {
+    ...config,
+    clientId,
+    tokenUri,
+    tokenParameters,
+    late,
+    scopes: typeof scopes === 'string' ? [scopes] : scopes,
+  };
 }
 
 const mappings = new WeakMap<object, object>();

@@ -49,11 +49,14 @@ export function agentPool(policy: NetworkPolicy, options: GuardOptions): AgentPo
 type Given = { ca?: string; cert?: string; key?: string; passphrase?: string };
 
 const present = ({ ca, cert, key, passphrase }: TlsMaterial): Given => ({
-  ...(ca && { ca }),
-  ...(cert && { cert }),
-  ...(key && { key }),
+  ...(ca && { ca: unfolded(ca) }),
+  ...(cert && { cert: unfolded(cert) }),
+  ...(key && { key: unfolded(key) }),
   ...(passphrase && { passphrase }),
 });
+
+/** A PEM copied out of JSON or an environment variable has its line ends spelled `\n`. */
+const unfolded = (pem: string): string => pem.replaceAll('\\r', '').replaceAll('\\n', '\n');
 
 /** Node takes text that is no certificate without a word, and then trusts nobody. */
 function checked(given: Given): Given {

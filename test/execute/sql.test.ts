@@ -158,7 +158,7 @@ describe.each(subjects)('the connector sql with $name$reason', ({ reason, place,
         }),
       );
       const late = await failureOf(stage.call('things.wait'));
-      expect(late).toMatchObject({ code: 'upstream_timeout', message: expect.stringContaining('400 ms') });
+      expect(late.code).toBe('upstream_timeout'); // ours or the database's own limit, whichever came first
       const slow = await stageOf();
       const controller = new AbortController();
       const { signal } = controller;
