@@ -7,8 +7,8 @@ import type { Integration } from '../integration/integration.ts';
 import type { Principal } from '../integration/principal.ts';
 import { accountScope, boundSend } from './account.ts';
 import type { Engine } from './engine.ts';
-import { accountOptions } from './stored.ts';
 import { askOf } from './renew.ts';
+import { accountOptions } from './stored.ts';
 
 /**
  * Ends the tokens of an account at its provider; to be called before the integration is removed. False when the

@@ -81,6 +81,8 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
   app.notFound((c) => answer(c, notFound('path')));
   server.on('request', split(provider.callback(), getRequestListener(app.fetch)));
 
+  let closing: Promise<void> | undefined;
+
   return {
     url,
     clientId: client.id,
@@ -97,7 +99,10 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     },
     expireAccessTokens: () => grants.expireAccessTokens(),
     revoke: (personId) => grants.revoke(personId),
-    close: () => close(server),
+    close: () => {
+      closing ??= close(server);
+      return closing;
+    },
   };
 }
 

@@ -2,8 +2,9 @@ import { createServer, type ServerOptions } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { createSender } from '../../src/network/send.ts';
 import { connectorOf, failureOf, openStage } from '../execute/stage.ts';
-import { startFaulty } from '../provider/faulty.ts';
+import { FAULTY_CA, startFaulty } from '../provider/faulty.ts';
 import { CERTIFICATE, KEY } from '../sql/certificate.ts';
 
 /** An API over TLS that answers who the client's certificate is for. */
@@ -45,6 +46,17 @@ describe('a trusted authority', () => {
     const error = await failureOf(call({ baseUrl: other.origin, trustedCa: CERTIFICATE }));
     expect(error.code).toBe('upstream_unreachable');
   });
+});
+
+it('connections of one account never serve another that trusts or shows something else', async () => {
+  const url = new URL(await startApi());
+  const sender = createSender({ allowPrivate: ['127.0.0.1'] });
+  onTestFinished(() => sender.close());
+  const send = (ca: string) =>
+    sender.send({ method: 'GET', url, headers: {} }, { allowedHosts: new Set([url.host]), tls: { ca } });
+  expect((await send(CERTIFICATE)).status).toBe(200);
+  expect((await send(CERTIFICATE)).status).toBe(200);
+  expect((await failureOf(send(FAULTY_CA))).code).toBe('upstream_unreachable');
 });
 
 describe('a client certificate', () => {

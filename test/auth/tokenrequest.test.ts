@@ -208,6 +208,10 @@ describe('another host for tokens', () => {
     const server = { allowHosts: ['{{ input.tokenBaseUrl }}'] };
     const untrusted = await failureOf(linked({ request }, server, { ...input, tokenBaseUrl }));
     expect(untrusted.message).toContain('could not be trusted');
+    // What is trusted at the API is not trusted elsewhere.
+    const ofApi = { ...server, trustedCa: CERTIFICATE };
+    const elsewhere = await failureOf(linked({ request }, ofApi, { ...input, tokenBaseUrl }));
+    expect(elsewhere.message).toContain('could not be trusted');
     const undeclared = await failureOf(linked({ request }, {}, { ...input, tokenBaseUrl, ca: CERTIFICATE }));
     expect(undeclared.code).toBe('target_forbidden');
     const unread = await failureOf(linked({ request }, server, { ...input, tokenBaseUrl, ca: 'no certificate' }));

@@ -33,18 +33,24 @@ describe('integrations', () => {
       await home.connectKey(person, name);
     }
     const { stdout } = await integrations('list');
-    const today = /\d{4}-\d\d-\d\d/g;
-    expect(stdout.replace(today, 'TODAY')).toBe(
+    expect(stdout).toBe(
       [
-        'CONNECTOR  IDENTIFIER     DEFAULT  ACCOUNT                OPTION  SINCE',
-        'sandbox    ada            yes      ada@sandbox.example    key     TODAY',
-        'sandbox    grace                   grace@sandbox.example  key     TODAY',
-        'sandbox    third account           ada@sandbox.example    key     TODAY',
+        'CONNECTOR  IDENTIFIER     DEFAULT  ACCOUNT                STATUS  TOKEN UNTIL',
+        'sandbox    ada            yes      ada@sandbox.example    active',
+        'sandbox    grace                   grace@sandbox.example  active',
+        'sandbox    third account           ada@sandbox.example    active',
         '',
       ].join('\n'),
     );
     expect(await facts('list')).toMatchObject([
-      { connector: 'sandbox', identifier: 'ada', isDefault: true, account: 'ada@sandbox.example', option: 'key' },
+      {
+        connector: 'sandbox',
+        identifier: 'ada',
+        isDefault: true,
+        account: 'ada@sandbox.example',
+        option: 'key',
+        status: 'active',
+      },
       { identifier: 'grace', isDefault: false },
       { identifier: 'third account', isDefault: false },
     ]);
@@ -91,6 +97,7 @@ describe('integrations', () => {
       connector: 'sandbox',
       removed: 'third account',
       default: 'ada',
+      revoked: false, // an API key cannot be
     });
   });
 });
