@@ -18,7 +18,7 @@ const MOMENTARY = new Set([
 ]);
 
 /** Seconds, for a provider that does not say when to come back. */
-const FIRST_WAIT = 5;
+export const FIRST_WAIT = 5;
 
 /** The failure of a token request in Tieline's terms: is it the grant, the client, or the moment? */
 export function tokenError(error: unknown, connector: string, last: HttpResponse | undefined): TielineError {
@@ -53,7 +53,7 @@ export function tokenError(error: unknown, connector: string, last: HttpResponse
 }
 
 /** RFC 9110 §10.2.3: seconds, or a date by the provider's clock. Undefined for neither, and for what is over. */
-function secondsToWait(last: HttpResponse | undefined): number | undefined {
+export function secondsToWait(last: Pick<HttpResponse, 'headers'> | undefined): number | undefined {
   const { 'retry-after': text = '', date = '' } = last?.headers ?? {};
   if (/^\s*\d{1,9}\s*$/.test(text)) return Number(text) || undefined;
   const wait = (Date.parse(text) - (Date.parse(date) || Date.now())) / 1_000;

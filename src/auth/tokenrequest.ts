@@ -5,7 +5,7 @@ import { isTielineError, TielineError } from '../errors.ts';
 import type { Scope } from '../expression/template.ts';
 import { withToken } from './bearer.ts';
 import { optionOf, templateTree, textOf } from './option.ts';
-import { plain } from './tokenerror.ts';
+import { FIRST_WAIT, plain, secondsToWait } from './tokenerror.ts';
 import type { Answered, AuthType, Granted, RenewContext } from './type.ts';
 
 type Spec = Extract<AuthOptionSpec, { type: 'token_request' }>;
@@ -39,7 +39,7 @@ async function renew(context: RenewContext): Promise<Granted> {
   const seen: Scope = { ...scope, steps, response: answer, body, statusCode, headers };
   const { token, expiration, save } = templateTree(spec.outputs).evaluate(seen, scripts) as Outputs;
   if (typeof token !== 'string' || token === '') {
-    throw failed(context, 'gave no token', { code: 'refresh_failed', retryAfter: 30 });
+    throw failed(context, 'gave no token', { code: 'refresh_failed', retryAfter: FIRST_WAIT });
   }
   const lifeMs = lifeOf(expiration, spec);
   return {
@@ -78,7 +78,7 @@ async function login(context: RenewContext, request: TokenRequest, scope: Scope)
     if (!isTielineError(error) || !/^(?:upstream|response)_/.test(error.code)) throw error;
     throw failed(context, `could not be used: ${error.message}`, {
       code: 'refresh_failed',
-      retryAfter: error.retryAfter ?? 30,
+      retryAfter: error.retryAfter ?? FIRST_WAIT,
       cause: error,
     });
   }
@@ -88,7 +88,7 @@ async function login(context: RenewContext, request: TokenRequest, scope: Scope)
   if (answer.status < 500 && answer.status !== 408 && answer.status !== 429) {
     throw failed(context, why, { code: 'config_invalid' });
   }
-  throw failed(context, why, { code: 'refresh_failed', retryAfter: secondsToWait(answer) ?? 30 });
+  throw failed(context, why, { code: 'refresh_failed', retryAfter: secondsToWait(answer) ?? FIRST_WAIT });
 }
 
 const textIn = (value: unknown): string | undefined => (typeof value === 'string' && value !== '' ? value : undefined);
@@ -99,11 +99,6 @@ function planOf(request: TokenRequest): RequestPlan {
   const plan = plans.get(request) ?? planRequest(request);
   plans.set(request, plan);
   return plan;
-}
-
-function secondsToWait({ headers }: Answered): number | undefined {
-  const text = headers['retry-after']?.trim() ?? '';
-  return /^\d{1,5}$/.test(text) ? Number(text) : undefined;
 }
 
 type Failing = {
