@@ -1,13 +1,14 @@
 import { defineConfig } from 'vitest/config';
 
-/** Tests that start processes or measure this one, and so must not share theirs with other files. */
+/** Tests that start processes, measure this one, or look at what all files of one process share. */
 const apart = [
-  'test/storm/**/*.test.ts',
-
-  'test/e2e/**/*.test.ts',
   'test/cli/**/*.test.ts',
+  'test/e2e/**/*.test.ts',
+  'test/storm/**/*.test.ts',
   'test/keystore/process.test.ts',
   'test/network/limits.test.ts',
+  'test/log.test.ts',
+  'test/secret.test.ts',
 ];
 
 export default defineConfig({
