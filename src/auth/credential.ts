@@ -1,3 +1,4 @@
+import { formOf } from '../connector/schema.ts';
 import type { JsonSchema, Values } from '../connector/values.ts';
 import type { ErrorCode, TielineError } from '../errors.ts';
 
@@ -104,7 +105,7 @@ const PUBLIC = new Set(['clientId', 'client_id', 'username', 'scope', 'tokenType
 
 /** Every secret text of a credential: all of it but the fields that `schema` shows openly and well-known public names. */
 export function* secretsOf(credential: Credential, schema: JsonSchema): Generator<string> {
-  const fields = (schema as { properties?: Record<string, { secret?: unknown }> }).properties ?? {};
+  const { fields } = formOf(schema);
   const isShown = (name: string): boolean => fields[name] !== undefined && fields[name].secret !== true;
   const isPublic = (name: string): boolean => PUBLIC.has(name) && fields[name]?.secret !== true;
   const shown = Object.entries(credential.input).flatMap(([name, value]) => (isShown(name) ? [...textsIn(value)] : []));

@@ -3,6 +3,7 @@ import { text as readStream } from 'node:stream/consumers';
 import type { Granted } from '../auth/type.ts';
 import { inputSchema } from '../auth/types.ts';
 import type { AuthOption, Connector } from '../connector/connector.ts';
+import { formOf } from '../connector/schema.ts';
 import type { Values } from '../connector/values.ts';
 import { isTielineError, TielineError } from '../errors.ts';
 import { connectAccount, optionNamed } from '../execute/connect.ts';
@@ -115,7 +116,7 @@ async function askApp({ engine, config }: Opened, connector: Connector, option: 
   const { app } = connector.definition;
   if (!app || !needsSignIn(option)) return;
   const there = await engine.app(connector.name);
-  const { required = [] } = app.schema as { required?: string[] };
+  const { required } = formOf(app.schema);
   if (required.every((it) => there[it] !== undefined)) return;
   const help = app.helpUri === undefined ? '' : ` See ${app.helpUri}`;
   process.stderr.write(`${connector.title} needs an OAuth app of yours, once.${help}\n`);
@@ -175,10 +176,10 @@ async function showAddress(url: URL, mayOpen: boolean, code?: string): Promise<v
 
 /** Settings come as text; the schema tells what they are. */
 function readSettings(connector: Connector, texts: Readonly<Record<string, string>>): Values {
-  const { properties = {} } = (connector.settings ?? {}) as { properties?: Record<string, { type?: string }> };
+  const { fields } = formOf(connector.settings);
   return Object.fromEntries(
     Object.entries(texts).map(([name, text]) => {
-      const { type } = properties[name] ?? {};
+      const { type } = fields[name] ?? {};
       if (type === 'boolean' && /^(true|false)$/.test(text)) return [name, text === 'true'];
       return [name, type === 'integer' || type === 'number' ? Number(text) : text];
     }),

@@ -2,6 +2,8 @@ import { inputSchema } from '../auth/types.ts';
 import { readConfig } from '../config.ts';
 import type { Catalog } from '../connector/catalog.ts';
 import type { Connector } from '../connector/connector.ts';
+import { formOf } from '../connector/schema.ts';
+import type { JsonSchema } from '../connector/values.ts';
 import { openCatalog } from './open.ts';
 import { print, table } from './output.ts';
 
@@ -68,23 +70,23 @@ function render(it: ReturnType<typeof describe>): string {
     '',
     'Connect by:',
     ...it.options.map((option) => {
-      const asks = fields(option.schema);
+      const asks = usage(option.schema);
       return `  ${option.key}${option.isDefault ? ' (default)' : ''}: ${option.title}${asks && `, asks for ${asks}`}`;
     }),
-    ...(it.settings ? ['', `Settings: ${fields(it.settings)}`] : []),
+    ...(it.settings ? ['', `Settings: ${usage(it.settings)}`] : []),
     '',
     'Actions:',
     ...it.actions.flatMap((action) => [
-      `  ${`${action.entity} ${action.action} ${fields(action.params)}`.trim()}`,
+      `  ${`${action.entity} ${action.action} ${usage(action.params)}`.trim()}`,
       `      ${action.destructive ? `${action.effect}, destructive` : action.effect}: ${action.summary}`,
     ]),
   ].join('\n');
 }
 
 /** The fields of a schema as usage lines write them: `<required> [optional]`. */
-function fields(schema: unknown): string {
-  const { properties = {}, required = [] } = schema as { properties?: object; required?: string[] };
-  return Object.keys(properties)
+function usage(schema: JsonSchema): string {
+  const { fields, required } = formOf(schema);
+  return Object.keys(fields)
     .map((name) => (required.includes(name) ? `<${name}>` : `[${name}]`))
     .join(' ');
 }

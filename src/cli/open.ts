@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { refreshesDone } from '../auth/fresh.ts';
 import { type Config, readConfig } from '../config.ts';
 import { type Catalog, loadCatalog } from '../connector/catalog.ts';
+import { formOf } from '../connector/schema.ts';
 import type { Values } from '../connector/values.ts';
 import type { TielineError } from '../errors.ts';
 import { fileAudit } from '../execute/audit.ts';
@@ -30,8 +31,6 @@ export type Opened = {
   close(): Promise<void>;
 };
 
-type AppSchema = { readonly properties?: Readonly<Record<string, { readonly secret?: boolean }>> };
-
 /** How long closing waits for a refresh under way, in milliseconds: a client that ends us kills us a little later. */
 const PATIENCE = 4_000;
 
@@ -52,10 +51,10 @@ export async function openEngine(env: NodeJS.ProcessEnv = process.env): Promise<
     policy: (connector) => config.connectors[connector] ?? openPolicy,
     app: async (connector): Promise<Values> => {
       const app = { ...(await readApp(keystore, localPrincipal, connector)), ...config.connectors[connector]?.app };
-      const { properties = {} } = (engine.catalog.connector(connector).definition.app?.schema ?? {}) as AppSchema;
+      const { fields } = formOf(engine.catalog.connector(connector).definition.app?.schema);
       for (const [name, value] of Object.entries(app)) {
         // What the definition shows openly, such as an address, may be read in messages too.
-        if (typeof value === 'string' && (!properties[name] || properties[name].secret)) remember(value);
+        if (typeof value === 'string' && (!fields[name] || fields[name].secret)) remember(value);
       }
       return app;
     },

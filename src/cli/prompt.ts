@@ -1,27 +1,20 @@
 import { createInterface } from 'node:readline/promises';
 import { Writable } from 'node:stream';
+import { type Field, formOf } from '../connector/schema.ts';
 import type { JsonSchema, Values } from '../connector/values.ts';
 import { TielineError } from '../errors.ts';
 import { remember } from '../secret.ts';
-
-type Field = {
-  readonly type?: string;
-  readonly title?: string;
-  readonly description?: string;
-  readonly secret?: boolean;
-  readonly default?: unknown;
-};
 
 /**
  * Asks at the terminal for the fields of a schema that are not given yet. Secret ones are not shown while typed.
  * Throws `usage` with this hint where nobody can be asked, and `canceled` when the person ends it.
  */
 export async function askFields(schema: JsonSchema, given: Values, what: string, hint: string): Promise<Values> {
-  const { properties = {}, required = [] } = schema as { properties?: Record<string, Field>; required?: string[] };
-  const missing = Object.entries(properties).filter(([name]) => given[name] === undefined);
+  const { fields, required } = formOf(schema);
+  const missing = Object.entries(fields).filter(([name]) => given[name] === undefined);
   if (!process.stdin.isTTY) {
     const needed = missing.map(([name]) => name).filter((name) => required.includes(name));
-    if (needed.length === 0) return keepSecret(given, properties);
+    if (needed.length === 0) return keepSecret(given, fields);
     throw new TielineError('usage', `${what} needs ${needed.join(', ')}, and there is no terminal to ask at`, { hint });
   }
   if (missing.length > 0) process.stderr.write(`${what}\n`);
@@ -37,13 +30,13 @@ export async function askFields(schema: JsonSchema, given: Values, what: string,
       break;
     }
   }
-  return keepSecret(answers, properties);
+  return keepSecret(answers, fields);
 }
 
 /** What is secret is known as such before anything is done with it. */
-function keepSecret(values: Values, properties: Readonly<Record<string, Field>>): Values {
+function keepSecret(values: Values, fields: Readonly<Record<string, Field>>): Values {
   for (const [name, value] of Object.entries(values)) {
-    if (properties[name]?.secret === true && typeof value === 'string') remember(value);
+    if (fields[name]?.secret === true && typeof value === 'string') remember(value);
   }
   return values;
 }

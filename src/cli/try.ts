@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { inputSchema } from '../auth/types.ts';
+import { formOf } from '../connector/schema.ts';
 import type { JsonSchema, Values } from '../connector/values.ts';
 import { TielineError } from '../errors.ts';
 import { optionNamed } from '../execute/connect.ts';
@@ -71,19 +72,11 @@ export async function tryAction(name: string, entity: string, action: string, op
   );
 }
 
-type Field = {
-  readonly type?: string;
-  readonly default?: unknown;
-  readonly examples?: readonly unknown[];
-  readonly format?: string;
-  readonly secret?: boolean;
-};
-
 /** Values for fields that nobody typed: what the schema suggests, else the name in angle brackets. */
 function standIns(schema: JsonSchema): Values {
-  const { properties = {}, required = [] } = schema as { properties?: Record<string, Field>; required?: string[] };
+  const { fields, required } = formOf(schema);
   return Object.fromEntries(
-    Object.entries(properties).flatMap(([name, field]) => {
+    Object.entries(fields).flatMap(([name, field]) => {
       const isNeeded = required.includes(name);
       const suggested = field.default ?? (isNeeded ? field.examples?.[0] : undefined);
       if (suggested !== undefined) return [[name, suggested]];

@@ -61,6 +61,29 @@ function refuse(_: Path, message: string): never {
   throw new TielineError('definition_invalid', message);
 }
 
+/** What the schema of a form says of one field. */
+export type Field = {
+  readonly type?: string;
+  readonly title?: string;
+  readonly description?: string;
+  readonly format?: string;
+  readonly secret?: boolean;
+  readonly default?: unknown;
+  readonly examples?: readonly unknown[];
+};
+
+/** The fields that a form asks for, and the names of those that must be filled in. */
+export function formOf(schema: JsonSchema | undefined): {
+  readonly fields: Readonly<Record<string, Field>>;
+  readonly required: readonly string[];
+} {
+  const { properties = {}, required = [] } = (schema ?? {}) as {
+    properties?: Record<string, Field>;
+    required?: string[];
+  };
+  return { fields: properties, required };
+}
+
 type ObjectSchema = { properties?: Record<string, unknown>; required?: string[] };
 
 /** The schema with more properties, refusing all it does not name. */

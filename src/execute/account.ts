@@ -1,10 +1,12 @@
 import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { apiClient } from '../auth/apiclient.ts';
 import { type Credential, secretsOf } from '../auth/credential.ts';
 import { authType, inputSchema } from '../auth/types.ts';
 import type { RetryRules as RetrySpec } from '../connector/actionspec.ts';
 import type { AuthOption, Connector, Server } from '../connector/connector.ts';
 import type { ErrorPlan, RequestPlan } from '../connector/plan.ts';
+import { formOf } from '../connector/schema.ts';
 import type { Values } from '../connector/values.ts';
 import { isTielineError, TielineError } from '../errors.ts';
 import { Scripts } from '../expression/sandbox.ts';
@@ -72,11 +74,13 @@ export function openAccount(options: AccountOptions): Account {
   const schema = inputSchema(option);
   const secrets = new Set<string>();
   let current: Credential | undefined;
+  let known: { readonly credential: Credential; readonly scope: Scope } | undefined;
 
-  const scopeOf = (credential: Credential, roots: Values = {}): Scope => ({
-    ...accountScope(options, credential),
-    ...roots,
-  });
+  /** The account's own roots stay the same values for one credential, so that the sandbox is given them once. */
+  function scopeOf(credential: Credential, roots: Values = {}): Scope {
+    if (known?.credential !== credential) known = { credential, scope: accountScope(options, credential) };
+    return { ...known.scope, ...roots };
+  }
 
   async function take(rejectedVersion?: number): Promise<Credential> {
     current = await options.credentials(rejectedVersion);
@@ -165,8 +169,7 @@ export function accountScope(
   credential: Credential,
 ): Scope {
   const { input } = credential;
-  const fields =
-    (inputSchema(options.option) as { properties?: Record<string, { secret?: unknown }> }).properties ?? {};
+  const { fields } = formOf(inputSchema(options.option));
   const secrets = Object.fromEntries(Object.entries(input).filter(([name]) => fields[name]?.secret === true));
   return {
     app: options.app,
@@ -262,17 +265,10 @@ function lostWrite(error: unknown, effect: Effect): unknown {
   });
 }
 
-function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const stop = () => {
-      clearTimeout(timer);
-      reject(new TielineError('canceled', 'the call was canceled'));
-    };
-    const timer = setTimeout(() => {
-      signal?.removeEventListener('abort', stop);
-      resolve();
-    }, ms);
-    if (signal?.aborted) stop();
-    else signal?.addEventListener('abort', stop, { once: true });
-  });
+async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  try {
+    await sleep(ms, undefined, signal && { signal });
+  } catch (cause) {
+    throw new TielineError('canceled', 'the call was canceled', { cause });
+  }
 }

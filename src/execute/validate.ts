@@ -1,5 +1,6 @@
 import { type OutputUnit, Validator } from '@cfworker/json-schema';
 import { nearest } from '../connector/problem.ts';
+import { formOf } from '../connector/schema.ts';
 import type { JsonSchema } from '../connector/values.ts';
 import { TielineError } from '../errors.ts';
 
@@ -36,8 +37,7 @@ function explain({ instanceLocation, keyword, error }: OutputUnit, schema: JsonS
   const at = instanceLocation.replace(/^#\/?/, '').replaceAll('/', '.');
   if (keyword === 'additionalProperties') {
     const name = nameIn(/^Property "(.*)" does not match/s.exec(error));
-    const near =
-      at === '' ? nearest(name, Object.keys((schema as { properties?: object }).properties ?? {})) : undefined;
+    const near = at === '' ? nearest(name, Object.keys(formOf(schema).fields)) : undefined;
     return `${at ? `${at}.` : ''}${name} is not known${near ? `, did you mean ${near}?` : ''}`;
   }
   if (keyword === 'required') {
