@@ -50,7 +50,8 @@ export function retryDecision(input: Attempt): RetryDecision {
   const { initialMs, factor, maxMs } = rules.backoff;
   const jitterMs = Math.min(maxMs, initialMs * factor ** (attempt - 1)) * random();
   const waitMs = Math.max(declaredMs ?? 0, jitterMs);
-  if (waitMs > LONGEST_SLEEP_MS || nowMs + waitMs > deadlineMs) return stop(waitMs);
+  // Not nowMs + waitMs: a fraction of a millisecond is lost in a sum with an epoch time.
+  if (waitMs > Math.min(LONGEST_SLEEP_MS, deadlineMs - nowMs)) return stop(waitMs);
   return { again: true, waitMs };
 }
 

@@ -196,6 +196,12 @@ describe('retryDecision', () => {
     expect(decide(UNREACHABLE, { rules: { ...RULES, on: [503] } })).toEqual({ again: false });
   });
 
+  it('does not sleep past the deadline by a fraction of a millisecond', () => {
+    const outcome = { response: answer(503, {}) };
+    const decision = decide(outcome, { effect: 'read', attempt: 1, deadlineMs: NOW, random: () => Number.MIN_VALUE });
+    expect(decision.again).toBe(false);
+  });
+
   it('never sleeps over 20 s, past the deadline or beyond its attempts', () => {
     const outcomes = fc
       .tuple(fc.constantFrom(200, 429, 502, 503), fc.option(fc.nat(100).map(String)))
