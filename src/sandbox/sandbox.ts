@@ -5,16 +5,18 @@ import { getRequestListener, type HttpBindings } from '@hono/node-server';
 import { Hono } from 'hono';
 import type Provider from 'oidc-provider';
 import { TielineError } from '../errors.ts';
-import { type ApiCall, resourceApi } from './api.ts';
+import { resourceApi } from './api.ts';
 import { callerFinder } from './caller.ts';
 import { consentPages } from './consent.ts';
 import { APPLICATION, Data, PEOPLE, type Person } from './data.ts';
 import { Grants } from './grants.ts';
+import { Observed } from './observed.ts';
 import { createProvider, DEFAULT_SCOPE, loadProvider } from './provider.ts';
 import { answer, notFound } from './refusal.ts';
 
 export type { ApiCall } from './api.ts';
 export type { Person } from './data.ts';
+export type { TokenRequest } from './observed.ts';
 
 export type SandboxOptions = {
   /** 0, the default, takes a free one. */
@@ -27,15 +29,6 @@ export type SandboxOptions = {
   readonly callsPerMinute?: number;
 };
 
-export type TokenRequest = {
-  readonly grantType: string;
-  readonly ok: boolean;
-  /** The OAuth error code, as `invalid_grant`. */
-  readonly error?: string;
-  /** Milliseconds since 1970. */
-  readonly at: number;
-};
-
 export type Sandbox = {
   /** `http://127.0.0.1:PORT`; the API is under `/api/v1`, the OAuth issuer is `/oauth`. */
   readonly url: string;
@@ -43,12 +36,7 @@ export type Sandbox = {
   readonly clientSecret: string;
   /** A static key of this person, good in `X-Api-Key` and as a bearer token. Throws `usage` for nobody's id. */
   apiKey(personId: string): string;
-  readonly observed: {
-    readonly tokenRequests: TokenRequest[];
-    readonly apiCalls: ApiCall[];
-    /** How many refreshes succeeded. */
-    refreshes(): number;
-  };
+  readonly observed: Pick<Observed, 'tokenRequests' | 'apiCalls' | 'refreshes'>;
   /** Every access token issued so far is refused from now on, as if its time had passed. Refresh tokens live on. */
   expireAccessTokens(): void;
   /** Ends all grants of this person. */
@@ -70,13 +58,13 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
   const issuer = `${url}${MOUNT}`;
   const provider = createProvider(OidcProvider, { issuer, client, people, grants, accessTokenTtl });
   const keys = new Map(people.map((person) => [`sandbox_${randomBytes(24).toString('base64url')}`, person]));
-  const tokenRequests = observeTokenRequests(provider);
-  const apiCalls: ApiCall[] = [];
+  const observed = new Observed();
+  observeTokenRequests(provider, observed);
 
   const app = new Hono<{ Bindings: HttpBindings }>();
   const data = new Data([...people, APPLICATION]);
   const identify = callerFinder(provider, people, keys);
-  app.route('/', resourceApi({ data, identify, callsPerMinute, onCall: (call) => apiCalls.push(call) }));
+  app.route('/', resourceApi({ data, identify, callsPerMinute, onCall: (call) => observed.apiCall(call) }));
   app.route('/', consentPages(provider, people));
   app.notFound((c) => answer(c, notFound('path')));
   server.on('request', split(provider.callback(), getRequestListener(app.fetch)));
@@ -92,11 +80,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
       if (key === undefined) throw new TielineError('usage', `nobody in the sandbox is called "${personId}"`);
       return key;
     },
-    observed: {
-      tokenRequests,
-      apiCalls,
-      refreshes: () => tokenRequests.filter((it) => it.ok && it.grantType === 'refresh_token').length,
-    },
+    observed,
     expireAccessTokens: () => grants.expireAccessTokens(),
     revoke: (personId) => grants.revoke(personId),
     close: () => {
@@ -106,16 +90,14 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
   };
 }
 
-function observeTokenRequests(provider: Provider): TokenRequest[] {
-  const seen: TokenRequest[] = [];
+function observeTokenRequests(provider: Provider, observed: Observed): void {
   const grantTypeOf = (params: { grant_type?: unknown } | undefined) => String(params?.grant_type ?? '');
   provider.on('grant.success', (ctx) => {
-    seen.push({ grantType: grantTypeOf(ctx.oidc.params), ok: true, at: Date.now() });
+    observed.tokenRequest({ grantType: grantTypeOf(ctx.oidc.params), ok: true, at: Date.now() });
   });
   provider.on('grant.error', (ctx, error) => {
-    seen.push({ grantType: grantTypeOf(ctx.oidc.params), ok: false, error: error.error, at: Date.now() });
+    observed.tokenRequest({ grantType: grantTypeOf(ctx.oidc.params), ok: false, error: error.error, at: Date.now() });
   });
-  return seen;
 }
 
 /** Sends what is under `/oauth` to the provider, without that prefix, and the rest to the app. */

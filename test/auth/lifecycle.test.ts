@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { FAULT_NAMES, type FaultName } from '../../src/sandbox/faulty/faultyoauth.ts';
 import { everywhere, type Place } from '../contract/places.ts';
-import { FAULT_NAMES, type FaultName } from '../provider/faultyoauth.ts';
 import { begin, type Life } from './lifecycle.ts';
 
 /** Faults under which the provider gives tokens that can be read: nothing is to be seen of them. */

@@ -4,8 +4,8 @@ import { type FreshOptions, freshCredential } from '../../src/auth/fresh.ts';
 import { isTielineError } from '../../src/errors.ts';
 import { memoryKeyring } from '../../src/keystore/keyring.ts';
 import { Keystore } from '../../src/keystore/keystore.ts';
+import { type FaultyOAuth, startFaultyOAuth } from '../../src/sandbox/faulty/faultyoauth.ts';
 import type { Place } from '../contract/places.ts';
-import { type FaultyOAuth, startFaultyOAuth } from '../provider/faultyoauth.ts';
 import { storedAccount } from './account.ts';
 import { oauthOption } from './option.ts';
 

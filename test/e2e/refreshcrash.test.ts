@@ -1,6 +1,6 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
+import type { FaultName } from '../../src/sandbox/faulty/faultyoauth.ts';
 import { postgresIsAbsent, postgresPlace } from '../keystore/servers.ts';
-import type { FaultName } from '../provider/faultyoauth.ts';
 import { type Ground, makeGround, type Refresher, type Step } from './refresher.ts';
 
 /** Of the first owner. Long enough for a slow machine to get from the lease to the question within a fifth of it. */

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import type { Credential } from '../../src/auth/credential.ts';
 import { openKeystore } from '../../src/keystore/keystore.ts';
 import { storeKey } from '../../src/keystore/store.ts';
-import { type FaultyOAuth, startFaultyOAuth } from '../provider/faultyoauth.ts';
+import { type FaultyOAuth, startFaultyOAuth } from '../../src/sandbox/faulty/faultyoauth.ts';
 import { environment, temporary } from './program.ts';
 
 const FILE = fileURLToPath(new URL('refresher.mjs', import.meta.url));

@@ -1,6 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import {
+  FAULT_NAMES,
+  FAULTS,
+  type FaultName,
+  type FaultyOAuth,
+  startFaultyOAuth,
+} from '../../../src/sandbox/faulty/faultyoauth.ts';
 import { api, refresh } from './faultyclient.ts';
-import { FAULT_NAMES, FAULTS, type FaultName, type FaultyOAuth, startFaultyOAuth } from './faultyoauth.ts';
 
 const NOW = Date.parse('2026-03-01T12:00:00.250Z');
 const JSON_TYPE = 'application/json';
@@ -249,6 +255,15 @@ describe('the plan', () => {
     }
     const faults = provider.requests.map((it) => it.fault);
     expect(faults).toEqual(['error_500_then_ok', 'rate_limited_seconds', 'reset', 'none', 'none']);
+  });
+
+  it('is dropped when the provider is to behave, and can be made anew', async () => {
+    const { refreshToken } = provider.newGrant();
+    provider.plan('reset', 'reset');
+    provider.behave();
+    provider.plan('html_200');
+    for (let round = 0; round < 2; round += 1) await refresh(provider, refreshToken);
+    expect(provider.requests.map((it) => it.fault)).toEqual(['html_200', 'none']);
   });
 
   it('gives the same answers on every run', async () => {

@@ -1,4 +1,4 @@
-import type { FaultyOAuth } from './faultyoauth.ts';
+import type { FaultyOAuth } from '../../../src/sandbox/faulty/faultyoauth.ts';
 
 type Answered = { status?: number; type?: string | null; headers?: Headers; text: string; error?: string };
 

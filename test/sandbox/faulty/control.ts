@@ -1,7 +1,7 @@
-import { FAULT_NAMES, isFaultName } from './faults.ts';
-import type { FaultyOAuth } from './faultyoauth.ts';
-import type { Hold } from './hold.ts';
-import { json } from './refusals.ts';
+import { FAULT_NAMES, isFaultName } from '../../../src/sandbox/faulty/faults.ts';
+import type { Control, FaultyOAuth } from '../../../src/sandbox/faulty/faultyoauth.ts';
+import type { Hold } from '../../../src/sandbox/faulty/hold.ts';
+import { json } from '../../../src/sandbox/faulty/refusals.ts';
 
 type Body = { readonly name?: unknown; readonly faults?: unknown };
 
@@ -17,7 +17,12 @@ type Body = { readonly name?: unknown; readonly faults?: unknown };
  *
  * 400 with `{error}` for a request that makes no sense, 404 for a token or hold that is unknown.
  */
-export async function control(faulty: FaultyOAuth, holds: readonly Hold[], method: string, url: URL, text: string) {
+export function control(): Control {
+  const holds: Hold[] = [];
+  return (faulty, method, url, text) => answered(faulty, holds, method, url, text);
+}
+
+async function answered(faulty: FaultyOAuth, holds: Hold[], method: string, url: URL, text: string) {
   const [, , route = '', id = ''] = url.pathname.split('/');
   const body = parse(text);
   if (!body) return json(400, { error: 'the body is not a JSON object' });
@@ -42,7 +47,7 @@ export async function control(faulty: FaultyOAuth, holds: readonly Hold[], metho
       faulty.expireAccessTokens();
       return json(200, {});
     case 'POST holds':
-      faulty.hold();
+      holds.push(faulty.hold());
       return json(200, { hold: holds.length });
     case 'GET holds/':
     case 'DELETE holds/': {

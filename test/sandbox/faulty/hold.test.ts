@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type FaultyOAuth, startFaultyOAuth } from '../../../src/sandbox/faulty/faultyoauth.ts';
 import { api, refresh } from './faultyclient.ts';
-import { type FaultyOAuth, startFaultyOAuth } from './faultyoauth.ts';
 
 let provider: FaultyOAuth;
 

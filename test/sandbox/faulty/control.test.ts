@@ -1,12 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Tokens } from './family.ts';
+import type { Tokens } from '../../../src/sandbox/faulty/family.ts';
+import { FAULT_NAMES, type FaultyOAuth, startFaultyOAuth } from '../../../src/sandbox/faulty/faultyoauth.ts';
+import { control } from './control.ts';
 import { api, refresh } from './faultyclient.ts';
-import { FAULT_NAMES, type FaultyOAuth, startFaultyOAuth } from './faultyoauth.ts';
 
 let provider: FaultyOAuth;
 
 beforeEach(async () => {
-  provider = await startFaultyOAuth();
+  provider = await startFaultyOAuth({ control: control() });
 });
 
 afterEach(() => provider.close());
@@ -71,5 +72,14 @@ describe('control by other processes', () => {
     expect(answered).toEqual({ status, body: { error: expect.stringContaining(error) } });
     await refresh(provider, provider.newGrant().refreshToken);
     expect(provider.requests[0]?.fault).toBe('none');
+  });
+
+  it('is not there unless it is asked for', async () => {
+    const plain = await startFaultyOAuth();
+    try {
+      expect((await fetch(`${plain.url}/control/grants`, { method: 'POST' })).status).toBe(401);
+    } finally {
+      await plain.close();
+    }
   });
 });

@@ -1,7 +1,6 @@
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { control } from './control.ts';
 import { Families, type Issued, type Tokens } from './family.ts';
 import { FAULTS, type Fault, type FaultName, type Moment } from './faults.ts';
 import { type Gate, gate, type Hold } from './hold.ts';
@@ -20,7 +19,12 @@ export type FaultyOAuthOptions = {
   readonly retryAfter?: number;
   /** The provider's clock, in epoch milliseconds; default Date.now. */
   readonly now?: () => number;
+  /** Answers what is sent to `/control/…`; by default nothing is there. */
+  readonly control?: Control;
 };
+
+/** Lets other processes plan and watch. */
+export type Control = (faulty: FaultyOAuth, method: string, url: URL, text: string) => Promise<Answer>;
 
 export type TokenRequest = {
   readonly refreshToken: string;
@@ -42,7 +46,7 @@ export type ApiCall = {
 };
 
 export type FaultyOAuth = {
-  /** `http://127.0.0.1:PORT`, with `POST /token`, `GET /me`, `POST /echo` and, for other processes, `/control/…`. */
+  /** `http://127.0.0.1:PORT`, with `POST /token`, `GET /me` and `POST /echo`. */
   readonly url: string;
   /** Where `redirect_other_host` leads, and what arrived there. */
   readonly elsewhere: { readonly url: string; readonly requests: readonly string[] };
@@ -52,6 +56,8 @@ export type FaultyOAuth = {
   newGrant(name?: string): Tokens;
   /** One fault per token request, after those planned before; then `none`. */
   plan(...faults: readonly FaultName[]): void;
+  /** Drops the faults that are still planned. */
+  behave(): void;
   readonly requests: readonly TokenRequest[];
   readonly calls: readonly ApiCall[];
   /** Throws for a token that was never issued. */
@@ -65,7 +71,7 @@ export type FaultyOAuth = {
 
 /** An OAuth 2 token endpoint that misbehaves as planned, and a small API that takes its tokens. On 127.0.0.1. */
 export async function startFaultyOAuth(options: FaultyOAuthOptions = {}): Promise<FaultyOAuth> {
-  const { accessTokenTtl = 3600, delayMs = 250, retryAfter = 17, now = Date.now } = options;
+  const { accessTokenTtl = 3600, delayMs = 250, retryAfter = 17, now = Date.now, control } = options;
   const client = { id: 'faulty-client', secret: 'faulty-client-secret' };
   const families = new Families();
   const planned: FaultName[] = [];
@@ -118,8 +124,8 @@ export async function startFaultyOAuth(options: FaultyOAuthOptions = {}): Promis
     // Node would send the real time, which is not the provider's.
     response.setHeader('date', new Date(now()).toUTCString());
     if (request.method === 'POST' && url.pathname === '/token') return send(response, await token(request, text));
-    if (url.pathname.startsWith('/control/')) {
-      return send(response, await control(faulty, gates, request.method ?? '', url, text));
+    if (control && url.pathname.startsWith('/control/')) {
+      return send(response, await control(faulty, request.method ?? '', url, text));
     }
     const { authorization = '' } = request.headers;
     const who = (accessToken: string) => families.who(accessToken, now());
@@ -129,7 +135,7 @@ export async function startFaultyOAuth(options: FaultyOAuthOptions = {}): Promis
   }
 
   const server = await listen((request, response) => {
-    handle(request, response).catch(() => response.destroy()); // the client went away, or the test is over
+    handle(request, response).catch(() => response.destroy()); // the client went away, or all is over
   });
   const faulty: FaultyOAuth = {
     url: server.url,
@@ -138,6 +144,7 @@ export async function startFaultyOAuth(options: FaultyOAuthOptions = {}): Promis
     clientSecret: client.secret,
     newGrant: (name = 'ada') => families.begin(name, now() + accessTokenTtl * 1000),
     plan: (...faults) => void planned.push(...faults),
+    behave: () => void planned.splice(0),
     requests,
     calls,
     familyAlive: (it) => families.isAlive(it),

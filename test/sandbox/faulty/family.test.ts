@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { Families } from './family.ts';
+import { Families } from '../../../src/sandbox/faulty/family.ts';
+import { type FaultyOAuth, startFaultyOAuth } from '../../../src/sandbox/faulty/faultyoauth.ts';
 import { api, post, refresh } from './faultyclient.ts';
-import { type FaultyOAuth, startFaultyOAuth } from './faultyoauth.ts';
 
 let provider: FaultyOAuth;
 let clock = 0;
