@@ -6,7 +6,7 @@ import type { Scripts } from '../expression/sandbox.ts';
 import type { Scope } from '../expression/template.ts';
 import type { Send } from '../network/send.ts';
 import { remember } from '../secret.ts';
-import { runMethod } from './method.ts';
+import { askMethod, grantedBy } from './method.ts';
 import { keepAs, oauthClient, renewalOf } from './oauthclient.ts';
 import { oauthConfig } from './oauthconfig.ts';
 import { plain, tokenError, withoutAnswer } from './tokenerror.ts';
@@ -72,7 +72,8 @@ export async function finishAuthorization(
   const { now, scripts } = context;
   if (now > authorization.expiresAt) throw failed('the sign-in took longer than ten minutes');
   const config = oauthConfig(option, scope, scripts);
-  const more = { ...context, scope, callback: Object.fromEntries(callback.searchParams) };
+  const { getTokenData, getCredentialsFromAccessTokenResponse: keep } = option.methods;
+  const more = { ...context, scope, keep, callback: Object.fromEntries(callback.searchParams) };
   const { server, client, auth, options, last } = oauthClient(config, config.tokenUri, more);
   let parameters: URLSearchParams;
   try {
@@ -90,7 +91,6 @@ export async function finishAuthorization(
       withoutAnswer(error),
     );
   }
-  const { getTokenData, getCredentialsFromAccessTokenResponse } = option.methods;
   if (getTokenData) {
     return tokenData(getTokenData, { ...more.callback, code: parameters.get('code') ?? '' }, authorization, {
       ...context,
@@ -110,7 +110,7 @@ export async function finishAuthorization(
     );
     const tokens = await oauth.processAuthorizationCodeResponse(server, client, response);
     const granted = renewalOf(tokens, now, { last, config });
-    return keepAs(getCredentialsFromAccessTokenResponse, granted, { scope, scripts, response: last.answer });
+    return await keepAs(granted, last, more);
   } catch (error) {
     const reason = tokenError(error, authorization.connector, last.response);
     // A code serves once, so that neither can be mended by another try with it.
@@ -142,13 +142,13 @@ async function tokenData(
   { ask, now, scope, scripts }: FinishContext & { readonly scope: Scope },
 ): Promise<Granted> {
   if (!ask) throw new TielineError('definition_invalid', 'getTokenData cannot be used here');
-  if (callback.code) remember(callback.code);
+  for (const secret of [callback.code, verifier]) if (secret) remember(secret);
   const seen = { ...scope, callback, codeVerifier: verifier, redirectUri };
-  const response = await ask(planRequest(method.request), seen);
-  if (response.status >= 300) throw failed(`the provider answered the exchange with status ${response.status}`);
-  const { expiresIn, ...values } = runMethod(method, { ...seen, response }, scripts);
-  const seconds = Number(expiresIn);
-  return seconds > 0 ? { values, expiresAt: now + seconds * 1_000 } : { values };
+  const response = method.request && (await ask(planRequest(method.request), seen));
+  if (response && response.status >= 300) {
+    throw failed(`the provider answered the exchange with status ${response.status}`);
+  }
+  return grantedBy(await askMethod(method, { scope: { ...seen, response }, scripts, ask }), now);
 }
 
 const failed = (why: string, cause?: unknown): TielineError =>

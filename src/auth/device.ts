@@ -59,13 +59,12 @@ export async function askDevice(
 ): Promise<Granted | 'pending' | 'slower'> {
   const { scope, scripts, now } = context;
   const config = oauthConfig(option, scope, scripts);
-  const { server, client, auth, options, last } = deviceClient(config, option, context);
+  const more = { ...context, keep: option.methods.getCredentialsFromAccessTokenResponse };
+  const { server, client, auth, options, last } = deviceClient(config, option, more);
   try {
     const response = await oauth.deviceCodeGrantRequest(server, client, auth, started.deviceCode, options);
     const tokens = await oauth.processDeviceCodeResponse(server, client, response);
-    const granted = renewalOf(tokens, now, { last, config });
-    const method = option.methods.getCredentialsFromAccessTokenResponse;
-    return keepAs(method, granted, { scope, scripts, response: last.answer });
+    return await keepAs(renewalOf(tokens, now, { last, config }), last, more);
   } catch (error) {
     const reason = error instanceof oauth.ResponseBodyError ? error.error : undefined;
     if (reason === 'authorization_pending') return 'pending';
@@ -97,7 +96,7 @@ export async function waitForDevice(
 }
 
 /** What may pass at the next question (§3.5: a time-out of the connection). */
-function patiently(error: unknown): 'pending' {
+export function patiently(error: unknown): 'pending' {
   if (isTielineError(error) && error.code === 'refresh_failed') return 'pending';
   throw error;
 }

@@ -29,14 +29,14 @@ async function renew(context: RenewContext): Promise<Granted> {
   const { connector, option, scope, scripts, now } = context;
   const config = oauthConfig(option, scope, scripts);
   const grant = ownGrant(optionOf(option, 'oauth2').grant);
-  const client = oauthClient(config, (!grant && config.refreshUri) || config.tokenUri, context);
+  const more = { ...context, keep: option.methods.getCredentialsFromRefreshTokenResponse };
+  const client = oauthClient(config, (!grant && config.refreshUri) || config.tokenUri, more);
   const { last } = client;
   try {
     const tokens = grant
       ? await askAnew(client, grant, config, now)
       : await refresh(client, config, credential(scope, 'refreshToken'));
-    const method = option.methods.getCredentialsFromRefreshTokenResponse;
-    return keepAs(method, renewalOf(tokens, now, { last, config }), { ...context, response: last.answer });
+    return await keepAs(renewalOf(tokens, now, { last, config }), last, more);
   } catch (error) {
     throw tokenError(error, connector, last.response);
   }

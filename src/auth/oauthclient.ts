@@ -5,10 +5,10 @@ import type { Scope } from '../expression/template.ts';
 import type { HttpRequest, HttpResponse, Send } from '../network/send.ts';
 import { remember } from '../secret.ts';
 import { ASSERTION_TYPE, signAssertion } from './assertion.ts';
-import { runMethod } from './method.ts';
+import { askMethod, grantedBy } from './method.ts';
 import { type OAuthConfig, type Reading, readAnswer } from './oauthconfig.ts';
 import { normaliseTokenResponse, parseTokenResponse } from './tokenresponse.ts';
-import type { Answered, Granted } from './type.ts';
+import type { Answered, Ask, Granted } from './type.ts';
 
 /** The texts that make one client at one authorization server, in the library's form. */
 export type OAuthClient = {
@@ -17,8 +17,10 @@ export type OAuthClient = {
   readonly auth: oauth.ClientAuth;
   readonly options: oauth.TokenEndpointRequestOptions;
   /** How the token endpoint answered the last request, and what the definition reads there. */
-  readonly last: { response?: HttpResponse; answer?: Answered; reading?: Reading };
+  readonly last: Last;
 };
+
+type Last = { response?: HttpResponse; answer?: Answered; reading?: Reading; kept?: Granted };
 
 export type ClientContext = {
   readonly send: Send;
@@ -29,6 +31,11 @@ export type ClientContext = {
   readonly signal?: AbortSignal | undefined;
   /** The parameters that a sign-in came back with. */
   readonly callback?: Readonly<Record<string, string>> | undefined;
+  /** What the definition keeps of the answer. */
+  readonly keep?: Method | undefined;
+  /** For `keep` to ask for more with. */
+  readonly ask?: Ask | undefined;
+  readonly endsAt?: number | undefined;
 };
 
 export function oauthClient(config: OAuthConfig, tokenUri: string, context: ClientContext): OAuthClient {
@@ -47,7 +54,9 @@ export function oauthClient(config: OAuthConfig, tokenUri: string, context: Clie
       const { status, headers } = last.response;
       last.answer = { status, headers, body: parseTokenResponse(last.response) };
       last.reading = readAnswer(config, { response: last.answer, ...(callback && { callback }) }, context);
-      return normaliseTokenResponse(last.response, last.reading);
+      // Whoever reads the token elsewhere is asked before the answer is judged.
+      if (context.keep && hidesToken(last.answer, last.reading)) last.kept = await keptOf(last, context.keep, context);
+      return normaliseTokenResponse(last.response, { ...last.reading, ...tokensOf(last.kept) });
     },
     // The guard decides about plain http: loopback and hosts that the operator allowed, nothing else.
     [oauth.allowInsecureRequests]: true,
@@ -167,11 +176,28 @@ export function renewalOf(
 }
 
 /** What a method of the definition makes of a token response, on top of what is kept anyway. */
-export function keepAs(
-  method: Method | undefined,
-  granted: Granted,
-  { scope, scripts, response }: { scope: Scope; scripts?: Scripts | undefined; response: Answered | undefined },
-): Granted {
-  if (!method) return granted;
-  return { ...granted, values: { ...granted.values, ...runMethod(method, { ...scope, response }, scripts) } };
+export async function keepAs(granted: Granted, last: Last, context: ClientContext): Promise<Granted> {
+  if (!context.keep) return granted;
+  const kept = last.kept ?? (await keptOf(last, context.keep, context));
+  return { ...granted, ...kept, values: { ...granted.values, ...kept.values } };
+}
+
+async function keptOf({ answer }: Last, keep: Method, context: ClientContext): Promise<Granted> {
+  const { scope, scripts, ask, endsAt, now, callback } = context;
+  const seen = { ...scope, response: answer, ...(callback && { callback }) };
+  return grantedBy(await askMethod(keep, { scope: seen, scripts, ask, endsAt }), now);
+}
+
+/** A success without a token at the place of RFC 6749 §5.1. */
+function hidesToken({ status, body }: Answered, reading: Reading): boolean {
+  const { access_token: token, error } = body as Record<string, unknown>;
+  return status < 300 && typeof error !== 'string' && typeof (token ?? reading.accessToken) !== 'string';
+}
+
+function tokensOf(kept: Granted | undefined): { accessToken?: string; refreshToken?: string } {
+  const { accessToken, refreshToken } = kept?.values ?? {};
+  return {
+    ...(typeof accessToken === 'string' && accessToken !== '' && { accessToken }),
+    ...(typeof refreshToken === 'string' && refreshToken !== '' && { refreshToken }),
+  };
 }

@@ -78,6 +78,12 @@ export function oauthConfig(option: AuthOption, scope: Scope, scripts?: Scripts)
   const late = { tokenPath, refreshTokenPath, expiry, save } as Late;
   const source = method.javascript === undefined ? { mapping: mappingOf(method.mapping ?? {}, now) } : method;
   const config = runMethod(source, { ...scope, grant: { scopes: declared } }, scripts) as Partial<OAuthConfig>;
+  const misplaced = ['tokenPath', 'refreshTokenPath', 'expiry', 'save'].find((key) => Object.hasOwn(config, key));
+  if (misplaced !== undefined) {
+    throw new TielineError('definition_invalid', `getOAuthConfig as JavaScript cannot give ${misplaced}`, {
+      hint: 'Read the answer in getCredentialsFromAccessTokenResponse and getCredentialsFromRefreshTokenResponse.',
+    });
+  }
   const isOwnKey = spec.type === 'oauth2' && spec.grant === 'jwt_bearer';
   if (!config.clientId && !isOwnKey) {
     throw new TielineError('config_invalid', 'the OAuth client ID is not set', {

@@ -1,6 +1,6 @@
 import { planRequest } from '../connector/plan.ts';
 import { TielineError } from '../errors.ts';
-import { runMethod } from './method.ts';
+import { askMethod, grantedBy } from './method.ts';
 import type { AuthType, Granted, RenewContext } from './type.ts';
 
 /** Renewal as `refreshCredentials` of an option says: what it gives is merged into the credentials. */
@@ -10,7 +10,7 @@ export const refreshMethod: NonNullable<AuthType['renewal']> = {
   renew,
 };
 
-async function renew({ connector, option, scope, scripts, ask, now }: RenewContext): Promise<Granted> {
+async function renew({ connector, option, scope, scripts, ask, now, endsAt }: RenewContext): Promise<Granted> {
   const method = option.methods.refreshCredentials;
   if (!method) throw new Error(`${option.key} has no refreshCredentials`);
   const response = method.request && (await ask(planRequest(method.request), scope));
@@ -22,7 +22,5 @@ async function renew({ connector, option, scope, scripts, ask, now }: RenewConte
       { hint: isOver ? 'Connect the account again.' : 'Try again in a while.', ...(!isOver && { retryAfter: 30 }) },
     );
   }
-  const { expiresIn, ...values } = runMethod(method, { ...scope, response }, scripts);
-  const seconds = Number(expiresIn);
-  return seconds > 0 ? { values, expiresAt: now + seconds * 1_000 } : { values };
+  return grantedBy(await askMethod(method, { scope: { ...scope, response }, scripts, ask, endsAt }), now);
 }

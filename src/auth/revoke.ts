@@ -1,21 +1,25 @@
 import * as oauth from 'oauth4webapi';
 import { planRequest } from '../connector/plan.ts';
 import type { Scope } from '../expression/template.ts';
+import { httpOf } from './http.ts';
+import { runFunction, sourceOf } from './method.ts';
 import { oauthClient } from './oauthclient.ts';
 import { oauthConfig } from './oauthconfig.ts';
 import { tokenError } from './tokenerror.ts';
 import type { RenewContext } from './type.ts';
 
 /**
- * Ends the account's tokens at the provider: by the option's `revoke` request, else by RFC 7009 where the definition
- * gives a revokeUri. False when there is no way to.
+ * Ends the account's tokens at the provider: by the option's `revoke`, else by RFC 7009 where the definition gives a
+ * revokeUri. False when there is no way to, which a function of the definition says by giving false.
  *
  * @throws TielineError when the provider could not be asked or refused.
  */
 export async function revokeTokens(context: RenewContext): Promise<boolean> {
   const { connector, option, scope, scripts, ask } = context;
   const { revoke } = option.methods;
-  if (revoke) {
+  const source = revoke && sourceOf(revoke);
+  if (source !== undefined) return (await runFunction(source, context, httpOf(ask, scope))) !== false;
+  if (revoke?.request) {
     const { status } = await ask(planRequest(revoke.request), scope);
     // Whoever is refused with the token has it revoked already.
     if (status < 300 || status === 401 || status === 404) return true;

@@ -5,6 +5,8 @@ import { TielineError } from '../errors.ts';
 import { type Definition, definition } from './definition.ts';
 import { at, definitionError, explain, inOrder, type Problem } from './problem.ts';
 import { findDangling } from './reference.ts';
+import { methodsOf } from './script.ts';
+import { NoScript, readScript } from './scriptfile.ts';
 import { parseSource, type Source, SyntaxProblem } from './source.ts';
 
 /** A definition that keeps the schema, and the text it came from. */
@@ -12,8 +14,13 @@ export type Loaded = { readonly definition: Definition; readonly source: Source;
 
 const LARGEST_FILE = 1024 * 1024;
 
-/** Reads a definition from text. Pure; gives either the definition or every problem of the text at once. */
-export function readDefinition(text: string, file: string): { loaded: Loaded } | { problems: Problem[] } {
+type Read = { loaded: Loaded } | { problems: Problem[] };
+
+/**
+ * Reads a definition from text, without the scripts that stand beside it. Pure; gives either the definition or every
+ * problem of the text at once.
+ */
+export function readDefinition(text: string, file: string): Read {
   if (Buffer.byteLength(text) > LARGEST_FILE) return { problems: [tooLarge(file)] };
   let source: Source;
   try {
@@ -34,11 +41,33 @@ const tooLarge = (file: string): Problem => at(file, { line: 1, column: 1 }, 'si
 
 /** Reads one `connector.yaml`. Throws `definition_invalid` with file, line and column of every problem. */
 export async function loadDefinition(file: string): Promise<Loaded> {
-  const shown = relative(process.cwd(), file);
-  if ((await stat(file)).size > LARGEST_FILE) throw definitionError([tooLarge(shown)]);
-  const read = readDefinition(await readFile(file, 'utf8'), shown);
+  const read = await readDefinitionFile(file, relative(process.cwd(), file));
   if ('problems' in read) throw definitionError(read.problems);
   return read.loaded;
+}
+
+/** Reads one `connector.yaml` and the scripts beside it; `shown` is its name in problems. */
+export async function readDefinitionFile(file: string, shown: string): Promise<Read> {
+  if ((await stat(file)).size > LARGEST_FILE) return { problems: [tooLarge(shown)] };
+  const read = readDefinition(await readFile(file, 'utf8'), shown);
+  return 'problems' in read ? read : withScripts(read.loaded, file);
+}
+
+/** The definition with the text of each script in its method. */
+async function withScripts(loaded: Loaded, file: string): Promise<Read> {
+  if (methodsOf(loaded.definition).every((it) => it.method.file === undefined)) return { loaded };
+  const definition = structuredClone(loaded.definition);
+  const problems: Problem[] = [];
+  for (const { method, path } of methodsOf(definition)) {
+    if (method.file === undefined) continue;
+    try {
+      Object.assign(method, { javascript: await readScript(file, method.file) });
+    } catch (error) {
+      if (!(error instanceof NoScript)) throw error;
+      problems.push(at(loaded.file, loaded.source.at([...path, 'file']), 'file', error.message));
+    }
+  }
+  return problems.length > 0 ? { problems: inOrder(problems) } : { loaded: { ...loaded, definition } };
 }
 
 /** The `connector.yaml` files one level below each folder, by name. Throws `config_invalid` where there is no folder. */

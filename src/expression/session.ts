@@ -1,4 +1,5 @@
 import type { QuickJSContext, QuickJSHandle, QuickJSRuntime } from 'quickjs-emscripten-core';
+import { Clock } from './clock.ts';
 import { type Engine, takeEngine } from './engine.ts';
 import { helperFunctions } from './functions.ts';
 import { callHelper } from './host.ts';
@@ -29,7 +30,19 @@ export class Exhausted extends Error {
   }
 }
 
-type KernelCall = 'define' | 'compile' | 'set' | 'run';
+type KernelCall = 'define' | 'compile' | 'check' | 'set' | 'run' | 'start' | 'outcome' | 'arrive' | 'settle';
+
+/** Between two looks at the clock. */
+const JOBS_AT_ONCE = 100;
+
+/** Takes a request of a script as JSON and gives its number. An error's message goes to the script. */
+export type TakeRequest = (json: string) => number;
+
+/** How a script that may wait has ended; `request` is the number of the one whose failure it did not catch. */
+export type Outcome =
+  | { readonly json: string }
+  | { readonly request: string }
+  | { readonly code: string; readonly message: string };
 
 /** One JavaScript world, with the expressions compiled in it and the roots it was given. */
 export class Session {
@@ -39,24 +52,30 @@ export class Session {
   readonly #kernel: QuickJSHandle;
   readonly #compiled = new Map<string, string>();
   readonly #roots = new Map<string, unknown>();
-  #deadline = Number.POSITIVE_INFINITY;
+  #clock = new Clock(Number.POSITIVE_INFINITY);
   #alive = true;
 
-  constructor(functions: Readonly<Record<string, string>>) {
+  /** @param takeRequest for a script that is given `http` */
+  constructor(functions: Readonly<Record<string, string>>, takeRequest?: TakeRequest) {
     this.#engine = takeEngine();
     this.#engine.contexts += 1;
     try {
       this.#runtime = this.#engine.quickjs.newRuntime({
         maxStackSizeBytes: STACK_BYTES,
-        interruptHandler: () => performance.now() > this.#deadline,
+        interruptHandler: () => this.#clock.isUp(),
       });
       this.#context = this.#runtime.newContext();
-      this.#kernel = startKernel(this.#context);
+      this.#kernel = startKernel(this.#context, takeRequest);
     } catch (error) {
       throw this.#lose(error);
     }
-    for (const [name, source] of Object.entries(functions)) {
-      this.#call('define', [name, source], SETUP_LIMIT_MS, `function ${name}: `);
+    try {
+      for (const [name, source] of Object.entries(functions)) {
+        this.#call('define', [name, source], SETUP_LIMIT_MS, `function ${name}: `);
+      }
+    } catch (error) {
+      this.end();
+      throw error;
     }
   }
 
@@ -75,6 +94,11 @@ export class Session {
     return index;
   }
 
+  /** What is wrong with the text of a function, as JSON; '' for nothing. */
+  check(source: string): string {
+    return this.#call('check', [source], SETUP_LIMIT_MS);
+  }
+
   /** Hands a value in as JSON, frozen, unless it is the one handed in last. */
   setRoot(name: string, value: unknown): void {
     if (this.#roots.has(name) && Object.is(this.#roots.get(name), value)) return;
@@ -85,6 +109,38 @@ export class Session {
   /** Runs what `compile` gave; its value comes as JSON, '' for undefined. */
   run(index: string, timeLimitMs: number): string {
     return this.#call('run', [index], timeLimitMs);
+  }
+
+  /** Starts what `compile` gave, with `http`; to be followed by `advance`. */
+  start(index: string, timeLimitMs: number): void {
+    this.#call('start', [index], timeLimitMs);
+  }
+
+  /** Runs what can run by now. Undefined while the script waits. */
+  advance(timeLimitMs: number): Outcome | undefined {
+    this.#clock = new Clock(timeLimitMs);
+    let text: string | undefined;
+    try {
+      this.#runJobs();
+      text = this.#callKernel('outcome', []);
+    } catch (error) {
+      throw error instanceof Interrupted || error instanceof Exhausted ? error : this.#lose(error);
+    }
+    // a script may catch what its time ran out with
+    if (this.#clock.isUp()) throw this.#interrupt();
+    if (text === '') return undefined;
+    const [kind, rest] = [text?.[0], text?.slice(1) ?? ''];
+    if (kind === '=') return { json: rest };
+    if (kind === '!') throw new ScriptFailure(rest);
+    if (kind === '?') return { request: rest };
+    if (kind === '~') return JSON.parse(rest) as { code: string; message: string };
+    throw this.#lose();
+  }
+
+  /** Hands in what a request has come to. */
+  settle(request: string, json: string, how: 'answered' | 'refused', timeLimitMs: number): void {
+    this.#call('arrive', [json], SETUP_LIMIT_MS, 'http: ');
+    this.#call('settle', [request, how], timeLimitMs);
   }
 
   /** Frees its memory, unless that is lost with the engine. */
@@ -103,7 +159,7 @@ export class Session {
   }
 
   #call(name: KernelCall, args: readonly string[], timeLimitMs: number, label = ''): string {
-    this.#deadline = performance.now() + timeLimitMs;
+    this.#clock = new Clock(timeLimitMs);
     let answer: string | undefined;
     try {
       answer = this.#callKernel(name, args);
@@ -112,11 +168,23 @@ export class Session {
     }
     if (answer?.startsWith('=')) return answer.slice(1);
     if (answer?.startsWith('!')) throw new ScriptFailure(label + answer.slice(1));
-    if (answer === undefined && performance.now() > this.#deadline) {
-      this.end();
-      throw new Interrupted();
-    }
+    if (answer === undefined && this.#clock.isUp()) throw this.#interrupt();
     throw this.#lose();
+  }
+
+  #interrupt(): Interrupted {
+    this.end();
+    return new Interrupted();
+  }
+
+  #runJobs(): void {
+    while (this.#runtime.hasPendingJob()) {
+      if (!this.#engine.hasRoom(1_024)) throw this.#lose();
+      const done = this.#runtime.executePendingJobs(JOBS_AT_ONCE);
+      done.dispose();
+      if (this.#clock.isUp()) throw this.#interrupt();
+      if (done.error !== undefined) throw this.#lose();
+    }
   }
 
   /** The answer of the kernel; undefined when not even the kernel could answer. */
@@ -147,10 +215,11 @@ export class Session {
   }
 }
 
-function startKernel(context: QuickJSContext): QuickJSHandle {
-  const host = context.newFunction('host', (name, args) =>
-    context.newString(callHelper(context.getString(name), context.getString(args))),
-  );
+function startKernel(context: QuickJSContext, takeRequest: TakeRequest | undefined): QuickJSHandle {
+  const host = context.newFunction('host', (nameHandle, argsHandle) => {
+    const [name, args] = [context.getString(nameHandle), context.getString(argsHandle)];
+    return context.newString(name === 'http' ? callHttp(args, takeRequest) : callHelper(name, args));
+  });
   const settings = [
     context.newString(HELPER_NAMES),
     ...[MOST_RESULT_CHARACTERS, MOST_MESSAGE_CHARACTERS].map(context.newNumber, context),
@@ -161,6 +230,15 @@ function startKernel(context: QuickJSContext): QuickJSHandle {
       .consume((start) => context.unwrapResult(context.callFunction(start, context.undefined, [host, ...settings])));
   } finally {
     for (const handle of [host, ...settings]) handle.dispose();
+  }
+}
+
+function callHttp(request: string, takeRequest: TakeRequest | undefined): string {
+  try {
+    if (!takeRequest) throw new TypeError('there is no http here');
+    return `=${takeRequest(request)}`;
+  } catch (error) {
+    return `!${error instanceof Error ? error.message : 'failed'}`;
   }
 }
 

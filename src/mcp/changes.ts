@@ -37,7 +37,7 @@ export function watchChanges(places: Places, look: (definitions: boolean) => Pro
   let definitions: FSWatcher[] = [];
   const rewatch = () => {
     for (const watcher of definitions) watcher.close();
-    definitions = places.definitions.flatMap(withInner).flatMap((path) => watchFolder(path, () => changed(true)));
+    definitions = places.definitions.flatMap((root) => watchDefinitions(root, () => changed(true)));
   };
   rewatch();
   // With its -wal beside it: that is where SQLite writes first.
@@ -61,13 +61,21 @@ function watchFolder(path: string, onChange: (file: string | null) => void): FSW
   }
 }
 
-/** A folder and those in it, as watching is not recursive everywhere. */
-function withInner(root: string): string[] {
+/** A folder, those in it and those with scripts in these, as watching is not recursive everywhere; while it is not there, its coming. */
+function watchDefinitions(root: string, onChange: () => void): FSWatcher[] {
+  const inner = foldersIn(root);
+  const scripts = inner?.flatMap((it) => foldersIn(it) ?? []) ?? [];
+  if (inner) return [root, ...inner, ...scripts].flatMap((path) => watchFolder(path, onChange));
+  return watchFolder(dirname(root), (file) => void (file === basename(root) && onChange()));
+}
+
+/** Undefined when there is no such folder: reading the definitions says so, where there must be one. */
+function foldersIn(root: string): string[] | undefined {
   try {
     const entries = readdirSync(root, { withFileTypes: true });
-    return [root, ...entries.filter((it) => it.isDirectory()).map((it) => join(root, it.name))];
+    return entries.filter((it) => it.isDirectory()).map((it) => join(root, it.name));
   } catch {
-    return []; // gone: reading the definitions says so
+    return undefined;
   }
 }
 

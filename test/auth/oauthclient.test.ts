@@ -252,6 +252,17 @@ describe('an error of a token request', () => {
     }
   }
 
+  it.each([
+    ['token_revoked', undefined, /says that this authorization was revoked/],
+    ['invalid_grant', 'The user has revoked the grant', /says that this authorization was revoked/],
+    ['invalid_grant', 'Token has been expired or revoked.', /no longer accepts this authorization/],
+    ['invalid_grant', undefined, /no longer accepts this authorization/],
+  ])('tells one that was revoked from others where the provider does: %s, %s', async (error, description, says) => {
+    server.answer = answering(400, JSON.stringify({ error, error_description: description }));
+    const failure = await failureOf(renew(oauthOption(), credentials, secretApp));
+    expect(failure).toMatchObject({ code: 'reauthorization_required', message: expect.stringMatching(says) });
+  });
+
   const echoes: Record<string, (request: TokenRequest) => string> = {
     'the body': ({ body }) => body.toString(),
     'its values': ({ body }) => [...body.values()].join(' '),
