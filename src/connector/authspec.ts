@@ -1,7 +1,8 @@
 import { z } from 'zod';
+import { needsStream, transfer } from './actionspec.ts';
 import { methods } from './methodspec.ts';
 import { grant, saved } from './oauthspec.ts';
-import { hmac, jwt, mtls, sigv4, wsse } from './signspec.ts';
+import { digest, hmac, hostToken, jwt, mtls, sigv4, wsse } from './signspec.ts';
 import { duration, expression, jsonSchema, text, tree } from './values.ts';
 
 const ui = z.strictObject({
@@ -24,8 +25,10 @@ const tokenRequest = z
     text: expression.optional(),
     contentType: z.string().optional(),
     followRedirects: z.boolean().default(false),
+    ...transfer,
     trustedCa: expression.optional().describe('PEM, for another host than that of the API; empty means the usual.'),
   })
+  .refine(needsStream, { path: ['until'], error: 'needs stream' })
   .refine((it) => (it.path === undefined) !== (it.url === undefined), 'needs either path or url')
   .refine(
     (it) => [it.json, it.form, it.text].filter((body) => body !== undefined).length <= 1,
@@ -103,8 +106,18 @@ const option = z.discriminatedUnion('type', [
   jwt.extend(common),
   sigv4.extend(common),
   hmac.safeExtend(common),
+  digest.extend(common),
   wsse.extend(common),
   mtls.extend(common),
+  hostToken.extend(common),
+  z.strictObject({
+    ...common,
+    type: z.literal('proxy'),
+    connector: z
+      .string()
+      .regex(/^[a-z][a-z0-9_]{0,23}$/)
+      .describe('Whose accounts authenticate the requests, at hosts that both connectors declare.'),
+  }),
 ]);
 
 export const auth = z

@@ -23,6 +23,18 @@ export const jwt = z.strictObject({
     .describe('May also use request.method, request.url, request.body.'),
 });
 
+export const hostToken = z.strictObject({
+  type: z.literal('host_token'),
+  header: text.default('Authorization'),
+  prefix: z.string().default('Bearer'),
+  audience: expression.optional().describe('The origin of the request by default. The host of an address is declared.'),
+  ttl: z.number().int().min(1).max(86_400).default(60).describe('Seconds.'),
+  claims: z
+    .record(z.string(), z.json())
+    .default({})
+    .describe('Beside sub and organization. May also use user.id, user.organization, request.method, request.url …'),
+});
+
 export const sigv4 = z.strictObject({
   type: z.literal('sigv4'),
   accessKeyId: expression.default('{{ credentials.accessKeyId }}'),
@@ -51,6 +63,12 @@ export const hmac = z
       .describe('More headers, set before the signature: a key ID, {{ timestamp }} (seconds), {{ nonce }}.'),
   })
   .refine((it) => (it.header === undefined) !== (it.query === undefined), 'needs either header or query');
+
+export const digest = z.strictObject({
+  type: z.literal('digest'),
+  username: expression.default('{{ credentials.username }}'),
+  password: expression.default("{{ credentials.password ?? '' }}"),
+});
 
 export const wsse = z.strictObject({
   type: z.literal('wsse'),

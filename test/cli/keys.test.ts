@@ -1,0 +1,88 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createLocalJWKSet, jwtVerify } from 'jose';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Home, makeHome } from '../e2e/home.ts';
+import { type Provider, startProvider } from '../execute/stage.ts';
+
+const ISSUER = 'https://tieline.example';
+
+let home: Home;
+let provider: Provider;
+
+beforeAll(async () => {
+  provider = await startProvider();
+  home = await makeHome({ hosts: [provider.host] });
+  await mkdir(join(home.definitions, 'inner'));
+  const definition = {
+    format: 1,
+    connector: 'inner',
+    version: '1.0.0',
+    title: 'Inner',
+    summary: 'An API that trusts Tieline.',
+    server: { baseUrl: provider.origin, testPath: '/me' },
+    auth: { options: { host: { title: 'Tieline', type: 'host_token' } } },
+    entities: {
+      things: {
+        title: 'Things',
+        actions: { get: { summary: 'Something for tests.', effect: 'read', request: { path: '/thing' } } },
+      },
+    },
+  };
+  await writeFile(join(home.definitions, 'inner', 'connector.yaml'), JSON.stringify(definition));
+});
+
+afterAll(() => Promise.all([home.close(), provider.close()]));
+
+const jwks = async () => JSON.parse((await home.run(['keys', 'jwks'])).stdout);
+
+describe('tieline keys', () => {
+  it('prints the same public keys each time, and nothing that is secret', async () => {
+    const { code, stdout, stderr } = await home.run(['keys', 'jwks', '--json']);
+    expect(code).toBe(0);
+    const { keys } = JSON.parse(stdout);
+    expect(keys).toEqual([
+      {
+        kty: 'EC',
+        crv: 'P-256',
+        x: expect.any(String),
+        y: expect.any(String),
+        alg: 'ES256',
+        use: 'sig',
+        kid: expect.any(String),
+      },
+    ]);
+    expect(stdout + stderr).not.toContain('"d"');
+    expect(await jwks()).toEqual({ keys });
+  });
+
+  it('are all that an API needs to know who calls; connecting asks nothing', async () => {
+    const keys = createLocalJWKSet(await jwks());
+    const seen: unknown[] = [];
+    provider.answer(async ({ headers }) => {
+      const token = String(headers.authorization).slice('Bearer '.length);
+      const options = { issuer: ISSUER, audience: provider.origin };
+      const verified = await jwtVerify(token, keys, options).catch(() => undefined);
+      seen.push(verified?.payload.sub);
+      return verified ? { body: {} } : { status: 401 };
+    });
+    const env = { TIELINE_URL: ISSUER };
+    const connected = await home.run(['connect', 'inner'], { env });
+    expect(connected).toMatchObject({ code: 0, stderr: '' });
+    expect((await home.run(['call', 'inner', 'things', 'get'], { env })).code).toBe(0);
+    expect(seen).toEqual(['local', 'local']);
+    // Another issuer is another Tieline.
+    expect(await home.run(['call', 'inner', 'things', 'get'])).toMatchObject({ code: 1 });
+  });
+
+  it('puts a new key in front, and keeps the one before', async () => {
+    const before = await jwks();
+    const { code, stdout } = await home.run(['keys', 'rotate', '--json']);
+    const { kid } = JSON.parse(stdout);
+    expect({ code, kid: typeof kid }).toEqual({ code: 0, kid: 'string' });
+    const after = await jwks();
+    expect(after.keys[0].kid).toBe(kid);
+    expect(after.keys.slice(1)).toEqual(before.keys);
+    expect((await home.run(['keys', 'rotate'])).stdout).toMatch(/^Made the key \S+\. /);
+  });
+});
