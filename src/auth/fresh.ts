@@ -12,6 +12,8 @@ export type FreshOptions = {
   readonly key: StoreKey;
   /** Absent for credentials that never change. */
   readonly renew: ((credential: Credential) => Promise<Renewal>) | undefined;
+  /** Called once the outcome of `renew` is saved, before anybody is given it. */
+  readonly onSaved?: (() => Promise<void>) | undefined;
   /** True while the credential holds no token yet. */
   readonly isMissing: (credential: Credential) => boolean;
   /** Epoch milliseconds. */
@@ -91,13 +93,17 @@ function needsRefresh(credential: Credential, options: FreshOptions): boolean {
 
 /** Those who have a token to go on with do not wait for other processes, the others do: they share apart. */
 function sharedRefresh(current: Credential, options: FreshOptions): Promise<Outcome> {
-  const patienceMs = stillWorks(current, options) ? 0 : PATIENCE_MS;
-  const name = `${options.key} ${patienceMs}`;
-  let refresh = running.get(name);
-  if (!refresh) {
-    refresh = refreshOnce(current, options, patienceMs).finally(() => running.delete(name));
-    running.set(name, refresh);
-  }
+  const canWait = !stillWorks(current, options);
+  const [mine, others] = canWait ? ['patient', 'hasty'] : ['hasty', 'patient'];
+  const name = `${options.key} ${mine}`;
+  const shared = running.get(name);
+  if (shared) return shared;
+  // Never beside each other: the one under way may have outlived its lease, as when the machine slept.
+  const other = running.get(`${options.key} ${others}`);
+  if (other && !canWait) return Promise.resolve({ credential: current });
+  const begin = () => refreshOnce(current, options, canWait ? PATIENCE_MS : 0);
+  const refresh = (other ? other.then(begin, begin) : begin()).finally(() => running.delete(name));
+  running.set(name, refresh);
   return refresh;
 }
 
@@ -151,6 +157,7 @@ async function refreshUnderLease(lease: Lease, ttlMs: number, options: FreshOpti
   // an owner whose lease ran out must not undo what came after.
   if (!(await save(keystore, key, marked, next))) return 'overtaken';
   steps.publish({ step: 'saved', key });
+  await options.onSaved?.();
   return { credential: next };
 }
 

@@ -6,9 +6,12 @@ import { Scripts } from '../expression/sandbox.ts';
 import { compileTemplate } from '../expression/template.ts';
 import type { Send } from '../network/send.ts';
 import { remember } from '../secret.ts';
-import { type AccountOptions, accountScope, boundSend } from './account.ts';
+import type { AccountOptions } from './account.ts';
 import { readAnswer } from './answer.ts';
+import { boundSend } from './reach.ts';
 import { buildRequest, withBase } from './request.ts';
+import { accountScope } from './scope.ts';
+import { streamOf, watch } from './stream.ts';
 
 /**
  * Asks the provider for what follows this credential. Needs `loadSandbox` first.
@@ -25,29 +28,36 @@ export async function renewCredential(
   for (const secret of secretsOf(credential, inputSchema(option))) remember(secret);
   const scope = accountScope(options, credential);
   const scripts = new Scripts({ functions: connector.functions });
+  const endsAt = performance.now() + LONGEST_RENEWAL;
   try {
     // Shared by all callers, so that no one caller's cancellation may end it.
-    const send = boundSend(sender, connector, scope, scripts, undefined);
+    const send = boundSend(sender, connector, scope, scripts, undefined, endsAt);
     const ask = askOf(connector, send, scripts);
-    return await renewal.renew({ connector: connector.name, option, scope, send, ask, scripts, now: now() });
+    return await renewal.renew({ connector: connector.name, option, scope, send, ask, scripts, now: now(), endsAt });
   } finally {
     scripts.dispose();
   }
 }
 
+/** Milliseconds. Others take a process for dead that needs much longer. */
+const LONGEST_RENEWAL = 60_000;
+
 const LARGEST_ANSWER = 256 * 1024;
 
 /** What makes the requests of a login: as written, with nothing of the API's own headers and credentials. */
 export function askOf(connector: Connector, send: Send, scripts: Scripts | undefined): Ask {
-  return async (plan, scope, { baseUrl, tls } = {}) => {
+  return async (plan, scope, { baseUrl, tls, signal } = {}) => {
     const server = { ...connector.server(), headers: NOTHING, query: NOTHING };
     const request = buildRequest({ plan, server: withBase(server, baseUrl), scope, scripts });
+    const stream = plan.stream && streamOf(plan.stream, scope, scripts);
     const response = await send(request, {
       followRedirects: plan.followRedirects,
+      ...(stream && { onData: watch(stream) }),
       maxBytes: LARGEST_ANSWER,
       ...(tls && { tls }),
+      ...(signal && { signal }),
     });
-    return readAnswer(response, 'data');
+    return readAnswer(response, 'data', stream);
   };
 }
 
