@@ -12,6 +12,8 @@ const connectorConfig = z.strictObject({
   deny: z.array(z.string()).default([]),
 });
 
+const webAddress = z.url({ protocol: /^https?$/ });
+
 /** `config.yaml` in the home folder. Every part may be left out, and so may the file. */
 const configFile = z.strictObject({
   /** Which connectors are on. Absent: all but those that are opt-in, and those named under `connectors`. */
@@ -21,8 +23,34 @@ const configFile = z.strictObject({
     .strictObject({
       /** Private hosts that may be reached: a name or address with or without port, or a CIDR range. */
       allowPrivate: z.array(z.string()).default([]),
+      /** Where a host is reached instead, as through a gateway: `address:port` by host, with or without port. */
+      connectTo: z.record(z.string(), z.string()).default({}),
       /** Folders whose files, and those below, may be opened as SQLite databases. */
       allowFiles: z.array(z.string().refine(isAbsolute, 'is an absolute path')).default([]),
+    })
+    .prefault({}),
+  server: z
+    .strictObject({
+      /** Whether `serve` issues access tokens for MCP clients itself. */
+      authorizationServer: z.boolean().default(true),
+      /** Authorization servers elsewhere whose access tokens (JWT, RFC 9068) are taken at `/mcp`. */
+      issuers: z
+        .array(
+          z.strictObject({
+            issuer: webAddress,
+            /** By default the issuer's metadata names it (RFC 8414, OpenID Connect Discovery). */
+            jwksUri: webAddress.optional(),
+            /** Claim `aud` of its tokens for this server. By default the address of `/mcp`. */
+            audience: z.string().min(1).optional(),
+            /** Id of the organization whose users they are. */
+            organization: z.string().min(1),
+            /** Claim that is the identifier of the user. */
+            identifierClaim: z.string().min(1).default('sub'),
+            /** Makes a user on first mention. */
+            createUsers: z.boolean().default(false),
+          }),
+        )
+        .default([]),
     })
     .prefault({}),
 });

@@ -17,7 +17,7 @@ async function read(text: string, env: Record<string, string> = {}) {
   return readConfig({ TIELINE_HOME: home, ...env });
 }
 
-const nothing = { connectors: {}, network: { allowPrivate: [], allowFiles: [] } };
+const nothing = { connectors: {}, network: { allowPrivate: [], connectTo: {}, allowFiles: [] } };
 
 describe('a configuration', () => {
   it.each([

@@ -28,12 +28,16 @@ export type Timeouts = {
   totalMs: number;
 };
 
+/** Told each piece of an answer as it comes, still compressed. True: this is enough, the rest is not read. */
+export type OnData = (chunk: Uint8Array, answer: Pick<HttpResponse, 'status' | 'headers'>) => boolean;
+
 export type Limits = {
   timeouts: Timeouts;
   /** When the total time is up, on the clock of `performance.now()`. */
   deadline: number;
   maxBytes: number;
   signal?: AbortSignal | undefined;
+  onData?: OnData | undefined;
   /** Called right before the first byte is written. */
   onSending(): void;
 };
@@ -101,6 +105,14 @@ function receive(agent: Dispatcher, request: HttpRequest, limits: Limits): Promi
         if (over || !take(chunk.length)) return;
         chunks.push(chunk);
         timer?.refresh();
+        try {
+          if (!limits.onData?.(chunk, answer)) return;
+        } catch (error) {
+          return fail(error instanceof Error ? error : new Error(String(error)));
+        }
+        end();
+        resolve({ ...answer, bytes: Buffer.concat(chunks, size) });
+        controller?.abort(new Error('the rest is not wanted'));
       },
       onResponseEnd() {
         if (over) return;

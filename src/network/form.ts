@@ -8,6 +8,20 @@ export type Part =
       readonly file: { readonly name: string; readonly mimeType: string; readonly bytes: Uint8Array };
     };
 
+/** The form with one text of that name, in place of those it has; the form itself stays as it is. */
+export function withField(form: FormData, name: string, value: string): FormData {
+  const copy = new FormData();
+  for (const [key, part] of form) {
+    if (key === name) continue;
+    if (typeof part === 'string') copy.append(key, part);
+    else copy.append(key, part, part.name);
+  }
+  copy.append(name, value);
+  return copy;
+}
+
+export const isForm = (body: unknown): body is FormData => body instanceof FormData;
+
 /** The parts as a body that is sent as multipart/form-data (RFC 7578). */
 export function formData(parts: readonly Part[]): FormData {
   const form = new FormData();

@@ -10,6 +10,11 @@ export type NetworkPolicy = {
    * `desk.corp:8443`) and ranges (`10.1.0.0/16`). A name opens whatever it resolves to. Without a port: every port.
    */
   allowPrivate: readonly string[];
+  /**
+   * Where a host (`api.example.com`, or with a port) is reached instead: `address:port`, private or not. Names and
+   * certificates stay those of the host.
+   */
+  connectTo?: Readonly<Record<string, string>>;
 };
 
 /** Every address of a host name; rejects as `dns.lookup` does. */
@@ -30,7 +35,7 @@ export type GuardOptions = {
 };
 
 const GLOBAL_UNICAST = ipaddr.IPv6.parseCIDR('2000::/3');
-const HINT = 'Ask the operator to add this host to the private hosts that may be reached.';
+const HINT = 'Private addresses need network.allowPrivate in config.yaml: ask the operator to add this host there.';
 
 /**
  * Public unicast only: an allow rule, so a range invented tomorrow is refused by default. An IPv6 form that carries an
@@ -55,9 +60,13 @@ export function exemption(policy: NetworkPolicy): Exemption {
 /** An agent that connects to public addresses and the operator's exemptions, and only to an address it has checked. */
 export function guardedAgent(policy: NetworkPolicy, options: GuardOptions = {}): Agent {
   const exempt = exemption(policy);
+  const connect = (origin: URL) => {
+    const detour = detourOf(policy, origin);
+    return detour ? connectorBy(detour, origin, options) : connectorTo(origin, exempt, options);
+  };
   return new Agent({
     pipelining: 1,
-    factory: (origin, rest) => new Pool(origin, { ...rest, connect: connectorTo(new URL(origin), exempt, options) }),
+    factory: (origin, rest) => new Pool(origin, { ...rest, connect: connect(new URL(origin)) }),
   });
 }
 
@@ -70,6 +79,29 @@ export function portOf(url: URL): number {
 export function hostnameOf(url: URL): string {
   return url.hostname.replace(/^\[|\]$/g, '');
 }
+
+/** @throws TielineError `config_invalid` for a detour that is no `address:port`. */
+function detourOf({ connectTo = {} }: NetworkPolicy, origin: URL): URL | undefined {
+  const host = hostnameOf(origin);
+  const found = connectTo[`${host}:${portOf(origin)}`] ?? connectTo[host];
+  if (found === undefined) return undefined;
+  const url = URL.canParse(`http://${found}`) ? new URL(`http://${found}`) : undefined;
+  if (url && url.host !== '' && `${url.hostname}:${portOf(url)}` === found.toLowerCase()) return url;
+  throw new TielineError('config_invalid', `network.connectTo leads ${host} to "${found}"`, {
+    hint: 'Write it as address:port.',
+  });
+}
+
+/** The operator names the address, so that there is nothing to check. */
+function connectorBy(detour: URL, origin: URL, options: GuardOptions): buildConnector.connector {
+  const connect = buildConnector({ timeout: options.connectTimeoutMs ?? 5_000, ...materialOf(options) });
+  const [hostname, port] = [hostnameOf(detour), String(portOf(detour))];
+  const name = hostnameOf(origin);
+  return (target, done) => connect({ ...target, hostname, port, ...(isIP(name) === 0 && { servername: name }) }, done);
+}
+
+const materialOf = ({ ca, cert, key, passphrase }: GuardOptions) =>
+  Object.fromEntries(Object.entries({ ca, cert, key, passphrase }).filter(([, it]) => it !== undefined));
 
 function connectorTo(origin: URL, exempt: Exemption, options: GuardOptions): buildConnector.connector {
   const { connectTimeoutMs = 5_000, resolve = resolveAll } = options;
@@ -96,9 +128,7 @@ function connectorTo(origin: URL, exempt: Exemption, options: GuardOptions): bui
     );
   };
 
-  const { ca, cert, key, passphrase } = options;
-  const material = Object.entries({ ca, cert, key, passphrase }).filter(([, it]) => it !== undefined);
-  const connect = buildConnector({ timeout: connectTimeoutMs, lookup, ...Object.fromEntries(material) });
+  const connect = buildConnector({ timeout: connectTimeoutMs, lookup, ...materialOf(options) });
   return (target, done) => {
     // A literal address never reaches `lookup`, so it is checked here.
     if (isIP(host) !== 0 && !permitted(host)) return done(forbidden(host), null);

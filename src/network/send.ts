@@ -1,9 +1,9 @@
 import { TielineError } from '../errors.ts';
-import { exchange, type HttpRequest, type HttpResponse, type Timeouts } from './exchange.ts';
+import { exchange, type HttpRequest, type HttpResponse, type OnData, type Timeouts } from './exchange.ts';
 import { exemption, type GuardOptions, guardedAgent, hostnameOf, type NetworkPolicy, portOf } from './guard.ts';
 import { agentPool, type TlsMaterial } from './tls.ts';
 
-export type { HttpRequest, HttpResponse, Timeouts } from './exchange.ts';
+export type { HttpRequest, HttpResponse, OnData, Timeouts } from './exchange.ts';
 export type { TlsMaterial } from './tls.ts';
 
 export type SendOptions = {
@@ -26,6 +26,7 @@ export type SendOptions = {
    */
   authenticate?: ((request: HttpRequest) => HttpRequest | Promise<HttpRequest>) | undefined;
   signal?: AbortSignal | undefined;
+  onData?: OnData | undefined;
 };
 
 /** A sender bound to the hosts of one connector. */
@@ -63,9 +64,9 @@ export function createSender(policy: NetworkPolicy, options: GuardOptions = {}):
   const elsewhere = guardedAgent({ allowPrivate: [] }, strict);
 
   async function follow(first: HttpRequest, options: SendOptions, onSending: () => void): Promise<HttpResponse> {
-    const { allowedHosts, maxBytes = MAX_BYTES, signal, authenticate, tls } = options;
+    const { allowedHosts, maxBytes = MAX_BYTES, signal, authenticate, tls, onData } = options;
     const timeouts = { ...TIMEOUTS, ...options.timeouts };
-    const limits = { timeouts, deadline: performance.now() + timeouts.totalMs, maxBytes, signal, onSending };
+    const limits = { timeouts, deadline: performance.now() + timeouts.totalMs, maxBytes, signal, onData, onSending };
     checkHead(first);
     if (!allowedHosts.has(first.url.host)) throw undeclared(first.url);
     let request = first;
@@ -158,7 +159,7 @@ function checkUrl(url: URL, isExempt: boolean): void {
     throw new TielineError('target_forbidden', 'the address must not carry a user name or password');
   }
   if (url.protocol === 'http:' && !isExempt) {
-    const hint = 'Use https, or ask the operator to add this host to the private hosts that may be reached.';
+    const hint = 'Use https, or ask the operator to add this private host to network.allowPrivate in config.yaml.';
     throw new TielineError('target_forbidden', `${url.host} may be reached over https only`, { hint });
   }
 }

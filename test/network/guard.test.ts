@@ -264,3 +264,40 @@ describe('the operator’s list', () => {
       expect(() => exemption({ allowPrivate: [entry] })).toThrow(expect.objectContaining({ code: 'config_invalid' })),
   );
 });
+
+describe('a detour', () => {
+  const statusVia = async (url: string, connectTo: Record<string, string>, ca?: string): Promise<number | string> => {
+    const agent = guardedAgent({ allowPrivate: [], connectTo }, { ...(ca !== undefined && { ca }), resolve: nowhere });
+    try {
+      const { statusCode, body } = await request(url, { dispatcher: agent });
+      await body.dump();
+      return statusCode;
+    } catch (error) {
+      return isTielineError(error) ? error.code : String((error as { code?: string }).code);
+    } finally {
+      await agent.destroy();
+    }
+  };
+  /** Names are not looked up on a detour. */
+  const nowhere: Resolve = () => Promise.reject(Object.assign(new Error('asked'), { code: 'EASKED' }));
+
+  it('leads to the address that the operator names, for that host and port alone', async () => {
+    const to = new URL(faulty.origin).host;
+    expect(await statusVia('http://api.example.com/echo', { 'api.example.com': to })).toBe(200);
+    expect(await statusVia('http://api.example.com/echo', { 'api.example.com:80': to })).toBe(200);
+    expect(await statusVia('http://api.example.com:8080/echo', { 'api.example.com:80': to })).toBe('EASKED');
+    expect(await statusVia('http://www.api.example.com/echo', { 'api.example.com': to })).toBe('EASKED');
+  });
+
+  it('still asks for a certificate of the host', async () => {
+    const to = new URL(secure.origin).host;
+    expect(await statusVia('https://localhost:1/echo', { localhost: to }, FAULTY_CA)).toBe(200);
+    expect(await statusVia('https://api.example.com/echo', { 'api.example.com': to }, FAULTY_CA)).toBe(
+      'ERR_TLS_CERT_ALTNAME_INVALID',
+    );
+  });
+
+  it.each(['', '127.0.0.1', 'http://127.0.0.1:80', '127.0.0.1:80/x', ':80', 'a b:80'])('is not %j', async (to) => {
+    expect(await statusVia('http://api.example.com/', { 'api.example.com': to })).toBe('config_invalid');
+  });
+});
