@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Credential } from '../auth/credential.ts';
+import type { Values } from '../connector/values.ts';
 import { TielineError } from '../errors.ts';
 import type { Keystore } from '../keystore/keystore.ts';
 import { type StoreKey, storeKey } from '../keystore/store.ts';
@@ -9,12 +10,17 @@ import {
   type Integrations,
   noIntegrations,
   withAdded,
+  withConnected,
   withDefault,
+  withDisabled,
   withIdentifier,
+  withoutExpired,
   withRemoved,
 } from './integration.ts';
+import { forgetLocation, noteLocation } from './locator.ts';
 import type { Principal } from './principal.ts';
-import { resolveIntegration } from './resolve.ts';
+import { findConnected, findIntegration } from './resolve.ts';
+import { noteConnector } from './userconnectors.ts';
 
 /** Where one user's integrations of one connector are stored. Another user's have another key: no query can mix them. */
 const integrationsKey = (who: Principal, connector: string): StoreKey =>
@@ -23,8 +29,15 @@ const integrationsKey = (who: Principal, connector: string): StoreKey =>
 export const credentialKey = (who: Principal, connector: string, id: string): StoreKey =>
   storeKey('credential', who.organization, who.user, connector, id);
 
-export async function readIntegrations(keystore: Keystore, who: Principal, connector: string): Promise<Integrations> {
-  return (await keystore.read<Integrations>(integrationsKey(who, connector)))?.value ?? noIntegrations;
+/** The user's integrations of a connector at a time, in epoch milliseconds: pending ones end by themselves. */
+export async function readIntegrations(
+  keystore: Keystore,
+  who: Principal,
+  connector: string,
+  now = Date.now(),
+): Promise<Integrations> {
+  const record = await keystore.read<Integrations>(integrationsKey(who, connector));
+  return withoutExpired(record?.value ?? noIntegrations, now);
 }
 
 /** The user's integrations at each of some connectors, in one read. */
@@ -32,9 +45,10 @@ export async function readAllIntegrations(
   keystore: Keystore,
   who: Principal,
   connectors: readonly string[],
+  now = Date.now(),
 ): Promise<Map<string, Integrations>> {
   const records = await keystore.readMany<Integrations>(connectors.map((it) => integrationsKey(who, it)));
-  return new Map(connectors.map((it, i) => [it, records[i]?.value ?? noIntegrations]));
+  return new Map(connectors.map((it, i) => [it, withoutExpired(records[i]?.value ?? noIntegrations, now)]));
 }
 
 const MOST_TRIES = 20;
@@ -48,11 +62,12 @@ async function change(
   who: Principal,
   connector: string,
   rule: (all: Integrations) => Integrations,
+  now = Date.now(),
 ): Promise<Integrations> {
   const key = integrationsKey(who, connector);
   for (let i = 0; i < MOST_TRIES; i++) {
     const record = await keystore.read<Integrations>(key);
-    const next = rule(record?.value ?? noIntegrations);
+    const next = rule(withoutExpired(record?.value ?? noIntegrations, now));
     if (await keystore.replace(key, record, next)) return next;
     await pause(i);
   }
@@ -68,15 +83,67 @@ export async function addIntegration(
 ): Promise<Integration> {
   const integration = { ...account, id: randomUUID() };
   const key = credentialKey(who, account.connector, integration.id);
+  await noteConnector(keystore, who, account.connector);
+  await noteLocation(keystore, who, account.connector, integration.id);
   // The credential comes first: an integration without one could not be told from one whose credential was lost.
   await keystore.write(key, credential);
   try {
     await change(keystore, who, account.connector, (all) => withAdded(all, integration));
   } catch (error) {
     await keystore.delete(key);
+    await forgetLocation(keystore, who, integration.id);
     throw error;
   }
   return integration;
+}
+
+/** How long a person has to connect what a program has asked for. */
+const PATIENCE_MS = 24 * 60 * 60_000;
+
+/** An account that a person is yet to connect: gone after 24 hours, and never the default before. */
+export type Awaited = Pick<Integration, 'connector' | 'identifier' | 'option' | 'settings' | 'createdAt'>;
+
+/** Keeps an identifier for an account that a person will connect. Throws `integration_exists`. */
+export async function addPendingIntegration(keystore: Keystore, who: Principal, wanted: Awaited): Promise<Integration> {
+  const { createdAt } = wanted;
+  const pending = { ...wanted, id: randomUUID(), account: {}, pendingUntil: createdAt + PATIENCE_MS };
+  await noteConnector(keystore, who, wanted.connector);
+  await noteLocation(keystore, who, wanted.connector, pending.id);
+  try {
+    await change(keystore, who, wanted.connector, (all) => withAdded(all, pending), createdAt);
+  } catch (error) {
+    await forgetLocation(keystore, who, pending.id);
+    throw error;
+  }
+  return pending;
+}
+
+/**
+ * Puts an account and its credential in place of a pending one, under its id. Throws `integration_exists` when somebody
+ * else has connected it, `integration_unknown` when it is gone; then nothing is stored.
+ */
+export async function connectPending(
+  keystore: Keystore,
+  who: Principal,
+  { id, connector, identifier }: Integration,
+  found: Pick<Integration, 'option' | 'settings' | 'account' | 'createdAt'>,
+  credential: Credential,
+): Promise<Integration> {
+  const key = credentialKey(who, connector, id);
+  // Of two that connect it at one time, the credential of one must not come under the account of the other.
+  if (!(await keystore.replace(key, undefined, credential))) {
+    throw new TielineError('integration_exists', `${connector} ${identifier} is being connected by somebody else`, {
+      hint: 'See how it is with: tieline integrations list',
+    });
+  }
+  const connected = { ...found, id, connector, identifier };
+  try {
+    const all = await change(keystore, who, connector, (it) => withConnected(it, connected), found.createdAt);
+    return all.items.find((it) => it.id === id) ?? connected;
+  } catch (error) {
+    await keystore.delete(key);
+    throw error;
+  }
 }
 
 /** Removes an account and its credential. Gives what is left. */
@@ -88,15 +155,25 @@ export async function removeIntegration(
 ): Promise<Integrations> {
   let id = '';
   const left = await change(keystore, who, connector, (all) => {
-    id = resolveIntegration(all, connector, identifier).id;
+    id = findIntegration(all, connector, identifier).id;
     return withRemoved(all, id);
   });
   await keystore.delete(credentialKey(who, connector, id));
+  await forgetLocation(keystore, who, id);
   return left;
 }
 
 export const setDefaultIntegration = (keystore: Keystore, who: Principal, connector: string, identifier: string) =>
-  change(keystore, who, connector, (all) => withDefault(all, resolveIntegration(all, connector, identifier).id));
+  change(keystore, who, connector, (all) => withDefault(all, findConnected(all, connector, identifier).id));
+
+/** Keeps an account from serving calls since a time, in epoch milliseconds, or lets it again. */
+export const setDisabled = (
+  keystore: Keystore,
+  who: Principal,
+  connector: string,
+  identifier: string,
+  since: number | undefined,
+) => change(keystore, who, connector, (all) => withDisabled(all, findConnected(all, connector, identifier).id, since));
 
 export const renameIntegration = (
   keystore: Keystore,
@@ -105,9 +182,7 @@ export const renameIntegration = (
   identifier: string,
   next: string,
 ) =>
-  change(keystore, who, connector, (all) =>
-    withIdentifier(all, resolveIntegration(all, connector, identifier).id, next),
-  );
+  change(keystore, who, connector, (all) => withIdentifier(all, findIntegration(all, connector, identifier).id, next));
 
 /** Puts what a new connect found out under an account that is there. Gives the account as it is then. */
 export async function updateIntegration(
@@ -120,6 +195,21 @@ export async function updateIntegration(
   const all = await change(keystore, who, connector, (before) => ({ ...before, items: before.items.map(update) }));
   return all.items.find((it) => it.id === id);
 }
+
+/** Adds what a refresh has told to the facts about an account. Who it is stays. */
+export const mergeAccount = (
+  keystore: Keystore,
+  who: Principal,
+  { id, connector }: Integration,
+  facts: Values,
+): Promise<Integrations> =>
+  change(keystore, who, connector, (all) => {
+    const merged = ({ account, ...it }: Integration) => {
+      const { key = undefined, ...kept } = account;
+      return { ...it, account: { ...kept, ...facts, ...(key !== undefined && { key }) } };
+    };
+    return { ...all, items: all.items.map((it) => (it.id === id ? merged(it) : it)) };
+  });
 
 /** Puts new credentials under an account that is there, keeping its identifier, settings and place as default. */
 export async function replaceCredential(
@@ -137,3 +227,12 @@ export async function replaceCredential(
   }
   throw new TielineError('store_unavailable', 'the credential kept changing', { hint: 'Try again.', retryAfter: 1 });
 }
+
+/** Wipes the credential of an account whose access the user ended. Identity and place stay for a new connect. */
+export const wipeCredential = (keystore: Keystore, who: Principal, integration: Integration, at: number) =>
+  replaceCredential(keystore, who, integration, {
+    input: {},
+    values: {},
+    obtainedAt: at,
+    failure: { code: 'reauthorization_required', cause: 'revoked', message: 'its owner ended the access', at },
+  });

@@ -13,14 +13,18 @@ export type Integration = {
   readonly settings: Values;
   /** Facts about the account, such as who it is at the provider. */
   readonly account: Values;
-  /** Epoch milliseconds. */
+  /** When it was connected, or asked for while it is pending. Epoch milliseconds. */
   readonly createdAt: number;
+  /** Present while a person has yet to connect it; it is gone then. Epoch milliseconds. */
+  readonly pendingUntil?: number;
+  /** Present while it serves no calls. Epoch milliseconds. */
+  readonly disabledAt?: number;
 };
 
 /** All integrations of one user at one connector, in the order in which they were added. */
 export type Integrations = {
   readonly items: readonly Integration[];
-  /** Id of the default one; null only while there is none. */
+  /** Id of the default one; null only while none is connected. */
   readonly default: string | null;
 };
 
@@ -41,22 +45,62 @@ export function checkIdentifier(text: string): string {
   return identifier;
 }
 
-/** With one more; the first one added becomes the default. Throws `integration_exists`. */
+const taken = ({ connector, identifier }: Integration): TielineError =>
+  new TielineError('integration_exists', `${connector} already has an integration ${identifier}`, {
+    hint: 'Choose another identifier, or remove that one first.',
+  });
+
+/** Whether calls may be made with it, as far as its owner says. */
+export const isServed = (it: Integration): boolean => !isPending(it) && it.disabledAt === undefined;
+
+export const isPending = ({ pendingUntil }: Integration): boolean => pendingUntil !== undefined;
+
+/** With one more; the first one added becomes the default, unless it is pending. Throws `integration_exists`. */
 export function withAdded(all: Integrations, added: Integration): Integrations {
-  if (all.items.some((it) => it.identifier === added.identifier)) {
-    throw new TielineError('integration_exists', `${added.connector} already has an integration ${added.identifier}`, {
-      hint: 'Choose another identifier, or remove that one first.',
-    });
-  }
-  return { items: [...all.items, added], default: all.default ?? added.id };
+  if (all.items.some((it) => it.identifier === added.identifier)) throw taken(added);
+  return { items: [...all.items, added], default: all.default ?? (isPending(added) ? null : added.id) };
 }
 
-/** Without one; where that was the default, the most recently created of the others becomes it. */
+/**
+ * With a pending one connected, which counts as added only now. Throws `integration_exists` when somebody else has
+ * connected it, and `integration_unknown` when it is gone.
+ */
+export function withConnected(all: Integrations, connected: Integration): Integrations {
+  const there = all.items.find((it) => it.id === connected.id);
+  if (!there) {
+    throw new TielineError('integration_unknown', `nobody waits for ${connected.connector} ${connected.identifier}`, {
+      hint: 'Begin to connect it anew.',
+    });
+  }
+  if (!isPending(there)) throw taken(there);
+  const others = { ...all, items: all.items.filter((it) => it !== there) };
+  return withAdded(others, { ...connected, identifier: there.identifier });
+}
+
+/** Without the pending ones that nobody connected in time. */
+export function withoutExpired(all: Integrations, now: number): Integrations {
+  const items = all.items.filter((it) => it.pendingUntil === undefined || it.pendingUntil > now);
+  return items.length === all.items.length ? all : { ...all, items };
+}
+
+/** With one that serves no calls since then, or serves them again. */
+export function withDisabled(all: Integrations, id: string, disabledAt: number | undefined): Integrations {
+  const items = all.items.map((it) => {
+    if (it.id !== id) return it;
+    const { disabledAt: before, ...enabled } = it;
+    return disabledAt === undefined ? enabled : { ...enabled, disabledAt: before ?? disabledAt };
+  });
+  return { ...all, items };
+}
+
+/** Without one; where that was the default, the most recently created of the other connected ones becomes it. */
 export function withRemoved(all: Integrations, id: string): Integrations {
   const items = all.items.filter((it) => it.id !== id);
   if (all.default !== id) return { items, default: all.default };
   // Of two created in one millisecond, the one added later counts as newer.
-  const newest = items.reduce<Integration | undefined>((a, b) => (a && a.createdAt > b.createdAt ? a : b), undefined);
+  const newest = items
+    .filter((it) => !isPending(it))
+    .reduce<Integration | undefined>((a, b) => (a && a.createdAt > b.createdAt ? a : b), undefined);
   return { items, default: newest?.id ?? null };
 }
 
@@ -64,9 +108,7 @@ export const withDefault = (all: Integrations, id: string): Integrations => ({ .
 
 /** With one under another identifier. Throws `integration_exists`. */
 export function withIdentifier(all: Integrations, id: string, identifier: string): Integrations {
-  const taken = all.items.find((it) => it.identifier === identifier);
-  if (taken && taken.id !== id) {
-    throw new TielineError('integration_exists', `${taken.connector} already has an integration ${identifier}`);
-  }
+  const there = all.items.find((it) => it.identifier === identifier);
+  if (there && there.id !== id) throw taken(there);
   return { ...all, items: all.items.map((it) => (it.id === id ? { ...it, identifier } : it)) };
 }

@@ -1,8 +1,13 @@
 import { type Credential, isForOperators, waitAfter } from '../auth/credential.ts';
+import { connectCommand, integrationsCommand } from './command.ts';
 import type { Integration } from './integration.ts';
 
 export type Status = {
-  readonly status: 'active' | 'expiring' | 'reauth_required' | 'error';
+  /**
+   * `pending`: the person has not finished connecting. `disabled`: kept, and not served. `revoked`: the user ended the
+   * access. The others are as the credential is.
+   */
+  readonly status: 'pending' | 'active' | 'expiring' | 'disabled' | 'revoked' | 'reauth_required' | 'error';
   /** Why it is not active, for people. */
   readonly cause?: string;
   /** Since when that is so. Epoch milliseconds. */
@@ -26,18 +31,37 @@ export type StatusOptions = {
 
 const SOON_MS = 7 * 24 * 60 * 60_000;
 
+type Account = Pick<Integration, 'connector' | 'identifier'> &
+  Partial<Pick<Integration, 'createdAt' | 'pendingUntil' | 'disabledAt'>>;
+
+/** How an integration is that no call is made with, whatever its credential is like; undefined for the others. */
+export function pausedStatus(integration: Account): Status | undefined {
+  const { createdAt, pendingUntil, disabledAt } = integration;
+  if (pendingUntil !== undefined) {
+    const cause = `nobody has finished connecting it yet; it is given up on ${date(pendingUntil)}`;
+    const nextStep = `Finish connecting: ${connectCommand(integration)}`;
+    return { status: 'pending', cause, ...(createdAt !== undefined && { at: createdAt }), nextStep };
+  }
+  if (disabledAt === undefined) return undefined;
+  const nextStep = `Enable it: ${integrationsCommand('enable', integration)}`;
+  return { status: 'disabled', cause: 'it was disabled', at: disabledAt, nextStep };
+}
+
 /** How an integration is, from what is stored of it; nobody is asked. Undefined stands for a credential that is gone. */
 export function statusOf(
-  integration: Pick<Integration, 'connector' | 'identifier'>,
+  integration: Account,
   credential: Credential | undefined,
   { now, canRenew }: StatusOptions,
 ): Status {
-  const connectAgain = `Connect the account again: ${reconnect(integration)}`;
+  const paused = pausedStatus(integration);
+  if (paused) return paused;
+  const connectAgain = `Connect the account again: ${connectCommand(integration)} --reconnect`;
   if (!credential) return { status: 'reauth_required', cause: 'no credentials are stored', nextStep: connectAgain };
   const { failure, trouble, expiresAt, grantEndsAt } = credential;
   const known = expiresAt === undefined ? {} : { expiresAt };
   if (failure) {
-    return { status: 'reauth_required', cause: failure.message, at: failure.at, ...known, nextStep: connectAgain };
+    const status = failure.cause === 'revoked' ? 'revoked' : 'reauth_required';
+    return { status, cause: failure.message, at: failure.at, ...known, nextStep: connectAgain };
   }
   const isOver = expiresAt === undefined ? trouble !== undefined : expiresAt <= now;
   if (isOver && !canRenew) {
@@ -87,9 +111,3 @@ function forecastOf({ expiresAt, grantEndsAt }: Credential, canRenew: boolean): 
 }
 
 const date = (time: number): string => `${new Date(time).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
-
-/** Quoted for a shell where a name needs it, and joined to its flag where it would be taken for one. */
-function reconnect({ connector, identifier }: Pick<Integration, 'connector' | 'identifier'>): string {
-  const name = /^[\w@.+-]+$/.test(identifier) ? identifier : `'${identifier.replaceAll("'", "'\\''")}'`;
-  return `tieline connect ${connector} --identifier${identifier.startsWith('-') ? '=' : ' '}${name} --reconnect`;
-}

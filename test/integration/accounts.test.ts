@@ -1,17 +1,24 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { Credential } from '../../src/auth/credential.ts';
 import {
   addIntegration,
+  addPendingIntegration,
+  connectPending,
+  credentialKey,
   readAllIntegrations,
   readIntegrations,
   removeIntegration,
   renameIntegration,
   replaceCredential,
   setDefaultIntegration,
+  setDisabled,
+  wipeCredential,
 } from '../../src/integration/accounts.ts';
 import { readApp, writeApp } from '../../src/integration/app.ts';
 import type { Integration } from '../../src/integration/integration.ts';
 import type { Principal } from '../../src/integration/principal.ts';
+import { findIntegration, resolveIntegration } from '../../src/integration/resolve.ts';
 import { memoryKeyring } from '../../src/keystore/keyring.ts';
 import type { Keystore } from '../../src/keystore/keystore.ts';
 import { memoryStore } from '../../src/keystore/memory.ts';
@@ -41,7 +48,7 @@ const codeOf = (work: Promise<unknown>): Promise<string | undefined> =>
   );
 
 type Command = {
-  readonly act: 'add' | 'remove' | 'default' | 'rename';
+  readonly act: 'add' | 'remove' | 'default' | 'rename' | 'await' | 'connect' | 'disable' | 'enable';
   readonly name: string;
   readonly other: string;
   readonly at: number;
@@ -49,7 +56,7 @@ type Command = {
 
 const names = fc.constantFrom('a', 'b', 'c', 'd', 'e');
 const command: fc.Arbitrary<Command> = fc.record({
-  act: fc.constantFrom('add', 'add', 'remove', 'default', 'rename'),
+  act: fc.constantFrom('add', 'add', 'await', 'await', 'connect', 'remove', 'default', 'rename', 'disable', 'enable'),
   name: names,
   other: names,
   at: fc.integer({ min: 0, max: 5 }),
@@ -57,20 +64,27 @@ const command: fc.Arbitrary<Command> = fc.record({
 
 /** The rules as a user would tell them: a list of names in the order they came, and which one is the default. */
 class Model {
-  items: { name: string; at: number; token: string }[] = [];
+  items: { name: string; at: number; token: string | undefined; disabled: boolean }[] = [];
   default: string | undefined;
 
   /** Gives the code of the failure that must follow. */
   run({ act, name, other, at }: Command): string | undefined {
     const found = this.items.find((it) => it.name === name);
-    if (act === 'add') {
+    if (act === 'add' || act === 'await') {
       if (found) return 'integration_exists';
-      this.items.push({ name, at, token: `token of ${name}` });
-      this.default ??= name;
+      this.items.push({ name, at, token: act === 'add' ? `token of ${name}` : undefined, disabled: false });
+      if (act === 'add') this.default ??= name;
       return undefined;
     }
     if (!found) return 'integration_unknown';
+    if (act === 'connect') {
+      if (found.token) return 'integration_exists';
+      this.items = [...this.items.filter((it) => it !== found), { ...found, at, token: `token of ${name}` }];
+      this.default ??= name;
+    }
+    if (!found.token && ['default', 'disable', 'enable'].includes(act)) return 'integration_required';
     if (act === 'default') this.default = name;
+    if (act === 'disable' || act === 'enable') found.disabled = act === 'disable';
     if (act === 'rename') {
       if (other !== name && this.items.some((it) => it.name === other)) return 'integration_exists';
       found.name = other;
@@ -78,15 +92,26 @@ class Model {
     }
     if (act === 'remove') {
       this.items = this.items.filter((it) => it !== found);
-      const latest = Math.max(...this.items.map((it) => it.at));
-      if (this.default === name) this.default = this.items.filter((it) => it.at === latest).at(-1)?.name;
+      const connected = this.items.filter((it) => it.token);
+      const latest = Math.max(...connected.map((it) => it.at));
+      if (this.default === name) this.default = connected.filter((it) => it.at === latest).at(-1)?.name;
     }
     return undefined;
   }
 }
 
-function run(keystore: Keystore, who: Principal, { act, name, other, at }: Command): Promise<unknown> {
+/** Long after `at` of any command: what is pending in these tests is waited for until then. */
+const LATER = Date.now();
+
+async function run(keystore: Keystore, who: Principal, { act, name, other, at }: Command): Promise<unknown> {
   if (act === 'add') return add(keystore, who, name, at);
+  if (act === 'await') return addPendingIntegration(keystore, who, account(name, LATER));
+  if (act === 'connect') {
+    const there = findIntegration(await readIntegrations(keystore, who, 'desk'), 'desk', name);
+    return connectPending(keystore, who, there, account(name, at), credentialOf(name));
+  }
+  if (act === 'disable') return setDisabled(keystore, who, 'desk', name, at);
+  if (act === 'enable') return setDisabled(keystore, who, 'desk', name, undefined);
   if (act === 'remove') return removeIntegration(keystore, who, 'desk', name);
   if (act === 'default') return setDefaultIntegration(keystore, who, 'desk', name);
   return renameIntegration(keystore, who, 'desk', name, other);
@@ -104,10 +129,11 @@ describe('the accounts of a user', () => {
           const { items, default: chosen } = await readIntegrations(keystore, ada, 'desk');
           expect(items.map((its) => its.identifier)).toEqual(model.items.map((its) => its.name));
           expect(items.find((its) => its.id === chosen)?.identifier).toBe(model.default);
-          expect(chosen === null).toBe(items.length === 0);
+          expect(chosen === null).toBe(model.items.every((its) => !its.token));
+          expect(items.map((its) => its.disabledAt !== undefined)).toEqual(model.items.map((its) => its.disabled));
           const stored = await Promise.all(items.map((its) => tokenOf(keystore, ada, 'desk', its.id)));
           expect(stored).toEqual(model.items.map((its) => its.token));
-          expect(await credentialsIn(place)).toBe(items.length);
+          expect(await credentialsIn(place)).toBe(model.items.filter((its) => its.token).length);
         }
       }),
       { numRuns: 60 },
@@ -148,6 +174,104 @@ describe('the accounts of a user', () => {
     for (const key of (await place.rows()).keys()) if (key.startsWith('credential.')) await store.set(key, 'damaged');
     await removeIntegration(place.keystore, ada, 'desk', 'a');
     expect(await credentialsIn(place)).toBe(0);
+  });
+});
+
+describe('a pending account', () => {
+  const DAY = 24 * 3_600_000;
+  const wanted = (identifier: string) => account(identifier, 1_000);
+
+  it('is gone after a day, with its identifier free again', async () => {
+    const { keystore } = await inMemory();
+    await addPendingIntegration(keystore, ada, wanted('a'));
+    const at = async (now: number) => (await readIntegrations(keystore, ada, 'desk', now)).items.length;
+    expect([await at(1_000 + DAY - 1), await at(1_000 + DAY)]).toEqual([1, 0]);
+    const all = await readAllIntegrations(keystore, ada, ['desk'], 1_000 + DAY);
+    expect(all.get('desk')?.items).toEqual([]);
+    expect((await add(keystore, ada, 'a')).identifier).toBe('a');
+  });
+
+  it('cannot be connected once it is gone, and leaves no credential', async () => {
+    const place = await inMemory();
+    const pending = await addPendingIntegration(place.keystore, ada, wanted('a'));
+    const late = connectPending(place.keystore, ada, pending, account('a', 1_000 + DAY), credentialOf('a'));
+    expect(await codeOf(late)).toBe('integration_unknown');
+    expect(await credentialsIn(place)).toBe(0);
+  });
+
+  it('is connected by one of those who do it at once, with that one’s credential', async () => {
+    const place = await inMemory();
+    const { keystore } = place;
+    const pending = await addPendingIntegration(keystore, ada, wanted('a'));
+    const codes = await Promise.all(
+      ['x', 'y', 'z'].map((label) => {
+        const found = { ...account('a', 2_000), account: { label } };
+        return codeOf(connectPending(keystore, ada, pending, found, credentialOf(label)));
+      }),
+    );
+    expect(codes.toSorted()).toEqual(['integration_exists', 'integration_exists', undefined]);
+    const all = await readIntegrations(keystore, ada, 'desk');
+    expect(all).toMatchObject({ items: [{ id: pending.id, createdAt: 2_000 }], default: pending.id });
+    expect(all.items[0]).not.toHaveProperty('pendingUntil');
+    expect(await tokenOf(keystore, ada, 'desk', pending.id)).toBe(`token of ${all.items[0]?.account.label}`);
+  });
+
+  it('keeps the name that it was given meanwhile', async () => {
+    const { keystore } = await inMemory();
+    const pending = await addPendingIntegration(keystore, ada, { ...wanted('a'), createdAt: LATER });
+    await renameIntegration(keystore, ada, 'desk', 'a', 'b');
+    const connected = await connectPending(keystore, ada, pending, account('a', LATER), credentialOf('a'));
+    expect(connected).toMatchObject({ id: pending.id, identifier: 'b' });
+  });
+
+  it('is nothing to another user who knows its id', async () => {
+    const place = await inMemory();
+    const pending = await addPendingIntegration(place.keystore, ada, { ...wanted('a'), createdAt: LATER });
+    const bob = principal('org', 'bob');
+    const stolen = connectPending(place.keystore, bob, pending, account('a', LATER), credentialOf('b'));
+    expect(await codeOf(stolen)).toBe('integration_unknown');
+    expect((await readIntegrations(place.keystore, ada, 'desk')).items).toEqual([pending]);
+    expect(await credentialsIn(place)).toBe(0);
+  });
+});
+
+describe('a disabled account', () => {
+  it('keeps since when, and serves nothing, nor does another in its place', async () => {
+    const { keystore } = await inMemory();
+    await add(keystore, ada, 'a');
+    await add(keystore, ada, 'b');
+    await setDisabled(keystore, ada, 'desk', 'a', 5);
+    const all = await setDisabled(keystore, ada, 'desk', 'a', 9);
+    expect(all.items.map((it) => it.disabledAt)).toEqual([5, undefined]);
+    for (const name of [undefined, 'a']) {
+      expect(() => resolveIntegration(all, 'desk', name)).toThrow(
+        expect.objectContaining({
+          code: 'integration_disabled',
+          status: 409,
+          hint: expect.stringContaining('tieline integrations enable desk a'),
+        }),
+      );
+    }
+    expect(resolveIntegration(all, 'desk', 'b').identifier).toBe('b');
+    const enabled = await setDisabled(keystore, ada, 'desk', 'a', undefined);
+    expect(resolveIntegration(enabled, 'desk').identifier).toBe('a');
+  });
+});
+
+describe('an account whose access its owner ended', () => {
+  it('keeps name, identity and place, and nothing that authenticates', async () => {
+    const { keystore } = await inMemory();
+    const first = await add(keystore, ada, 'a');
+    const before = await readIntegrations(keystore, ada, 'desk');
+    await wipeCredential(keystore, ada, first, 7);
+    expect(await readIntegrations(keystore, ada, 'desk')).toEqual(before);
+    expect((await keystore.read<Credential>(credentialKey(ada, 'desk', first.id)))?.value).toEqual({
+      version: 2,
+      input: {},
+      values: {},
+      obtainedAt: 7,
+      failure: expect.objectContaining({ cause: 'revoked', at: 7 }),
+    });
   });
 });
 
@@ -212,7 +336,7 @@ describe('two users', () => {
     const { keystore } = await inMemory();
     const bob = principal('org', 'bob');
     const { id } = await add(keystore, ada, 'secret-project');
-    for (const act of ['remove', 'default', 'rename'] as const) {
+    for (const act of ['remove', 'default', 'rename', 'connect', 'disable', 'enable'] as const) {
       for (const name of ['secret-project', id]) {
         const error = await failureOf(run(keystore, bob, { act, name, other: 'x', at: 0 }));
         const unknown = await failureOf(run(keystore, bob, { act, name: 'nothing', other: 'x', at: 0 }));
@@ -226,9 +350,9 @@ describe('two users', () => {
 
   it('share the app of their organization, and of no other', async () => {
     const { keystore } = await inMemory();
-    await writeApp(keystore, ada, 'desk', { clientId: 'c' });
-    expect(await readApp(keystore, principal('org', 'bob'), 'desk')).toEqual({ clientId: 'c' });
-    expect(await readApp(keystore, principal('other', 'ada'), 'desk')).toEqual({});
-    expect(await readApp(keystore, ada, 'mail')).toEqual({});
+    await writeApp(keystore, 'org', 'desk', { clientId: 'c' });
+    expect(await readApp(keystore, 'org', 'desk')).toEqual({ clientId: 'c' });
+    expect(await readApp(keystore, 'other', 'desk')).toEqual({});
+    expect(await readApp(keystore, 'org', 'mail')).toEqual({});
   });
 });

@@ -106,6 +106,23 @@ describe('the account that serves a call', () => {
   });
 });
 
+describe('an account that nobody has finished connecting', () => {
+  const waiting = { ...account('-new one'), pendingUntil: 9 };
+  const hint = expect.stringContaining("tieline connect desk --identifier='-new one'");
+  const unfinished = expect.objectContaining({ code: 'integration_required', status: 409, hint });
+
+  it.each([undefined, '-new one'])('is to be connected first, when %j is named', (name) => {
+    expect(() => resolveIntegration(all(waiting), 'desk', name)).toThrow(unfinished);
+  });
+
+  it('leaves the default to the next that is connected', () => {
+    const both = all(waiting, account('work'));
+    expect(resolveIntegration(both, 'desk').identifier).toBe('work');
+    expect(() => resolveIntegration(both, 'desk', '-new one')).toThrow(unfinished);
+    expect(withRemoved(both, 'id of work')).toEqual({ items: [waiting], default: null });
+  });
+});
+
 describe('the default after its removal', () => {
   it.each([
     ['the most recently created', [1, 2, 3], 'c'],

@@ -162,6 +162,45 @@ const CASES: [string, Partial<Credential>, boolean, Status | Record<string, unkn
   ],
 ];
 
+describe('an account that serves no calls', () => {
+  it.each([
+    [
+      'pending',
+      { createdAt: NOW - HOUR, pendingUntil: NOW + 23 * HOUR },
+      {
+        status: 'pending',
+        cause: 'nobody has finished connecting it yet; it is given up on 2026-05-02 11:00 UTC',
+        at: NOW - HOUR,
+        nextStep: 'Finish connecting: tieline connect sandbox --identifier work',
+      },
+    ],
+    [
+      'disabled',
+      { createdAt: 0, disabledAt: NOW - 7 },
+      {
+        status: 'disabled',
+        cause: 'it was disabled',
+        at: NOW - 7,
+        nextStep: 'Enable it: tieline integrations enable sandbox work',
+      },
+    ],
+  ])('is %s whatever its credential is like', (_, more, expected) => {
+    for (const stored of [undefined, credential({}), credential({ failure })]) {
+      expect(statusOf({ ...integration, ...more }, stored, { now: NOW, canRenew: true })).toEqual(expected);
+    }
+  });
+
+  it('is revoked when its owner ended the access', () => {
+    const ended = credential({ failure: { ...failure, cause: 'revoked' } });
+    expect(statusOf(integration, ended, { now: NOW, canRenew: true })).toEqual({
+      status: 'revoked',
+      cause: 'it was revoked',
+      at: NOW - 5,
+      nextStep: CONNECT,
+    });
+  });
+});
+
 describe('statusOf', () => {
   it.each(CASES)('%s', (_, more, canRenew, expected) => {
     expect(statusOf(integration, credential(more), { now: NOW, canRenew })).toEqual(expected);

@@ -1,0 +1,62 @@
+import { createHash } from 'node:crypto';
+import type { Context } from 'hono';
+import { getCookie, setCookie } from 'hono/cookie';
+import { TielineError } from '../../errors.ts';
+import type { Authorization } from '../../execute/authorization.ts';
+import { hashSecret, isSecret, newSecret } from '../../integration/issuedsecret.ts';
+import type { Backend, Env } from '../context.ts';
+
+/** A browser that has opened a link: how it is kept, and what its forms carry. */
+export type Browser = { readonly mark: string; readonly token: string };
+
+/** One cookie for each link, so that several can be open side by side. `__Host-` needs https (RFC 6265bis §4.1.3.2). */
+function cookieOf({ url }: Backend, { id }: Authorization): { readonly name: string; readonly secure: boolean } {
+  const secure = url.startsWith('https:');
+  const suffix = createHash('sha256').update(`cookie ${id}`, 'utf8').digest('hex').slice(0, 16);
+  return { name: `${secure ? '__Host-' : ''}tieline_connect_${suffix}`, secure };
+}
+
+const browserOf = ({ id }: Authorization, secret: string): Browser => ({
+  mark: hashSecret(`browser ${id}`, secret),
+  token: hashSecret(`form ${id}`, secret),
+});
+
+/**
+ * The browser that sends a request for a link; undefined when it has not opened the link before. Throws `forbidden`
+ * where the link is not for whoever sits there.
+ */
+export async function checkBrowser(
+  backend: Backend,
+  authorization: Authorization,
+  context: Context<Env>,
+): Promise<Browser | undefined> {
+  // Until there is a sign-in to Tieline itself, nobody can show who they are.
+  if (authorization.requires === 'session') {
+    throw new TielineError('forbidden', 'this link is only for the user who asked for it', {
+      hint: 'Sign in to Tieline in this browser first.',
+    });
+  }
+  const secret = getCookie(context, cookieOf(backend, authorization).name);
+  return secret === undefined || secret === '' ? undefined : browserOf(authorization, secret);
+}
+
+/** Gives a browser its cookie for a link. */
+export function markBrowser(backend: Backend, authorization: Authorization, context: Context<Env>): Browser {
+  const { name, secure } = cookieOf(backend, authorization);
+  const secret = newSecret();
+  // Longer than the link, as a sign-in that was begun in its last minute may still be finished.
+  const maxAge = Math.ceil((authorization.expiresAt - backend.engine.now()) / 1_000) + 600;
+  setCookie(context, name, secret, { path: '/', httpOnly: true, secure, sameSite: 'Lax', maxAge });
+  return browserOf(authorization, secret);
+}
+
+/** Holds a form to the browser it was shown in. Throws `forbidden`. */
+export function checkForm(browser: Browser | undefined, token: unknown, context: Context<Env>): Browser {
+  const site = context.req.header('sec-fetch-site');
+  const isOwn = site === undefined || site === 'same-origin';
+  const isRight = typeof token === 'string' && isSecret('form', token, browser && hashSecret('form', browser.token));
+  if (browser && isOwn && isRight) return browser;
+  throw new TielineError('forbidden', 'this form does not come from the page that was shown here', {
+    hint: 'Allow cookies for this page, open the link again and send the form from there.',
+  });
+}

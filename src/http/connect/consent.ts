@@ -1,0 +1,114 @@
+import type { Context } from 'hono';
+import type { AuthOption } from '../../connector/connector.ts';
+import type { Values } from '../../connector/values.ts';
+import { isTielineError, TielineError } from '../../errors.ts';
+import { hold, settle } from '../../execute/authorization.ts';
+import { beginSignIn, signInKind } from '../../execute/signin.ts';
+import type { Backend, Env } from '../context.ts';
+import type { FailureLimit } from '../ratelimit.ts';
+import type { Browser } from './browser.ts';
+import { callbackUrl, choicesOf } from './choices.ts';
+import { readForm, type Typed } from './form.ts';
+import { showPage } from './layout.ts';
+import { finishLink, type Link } from './link.ts';
+import { consentPage } from './pages.ts';
+import { keepWaiting } from './waiting.ts';
+import { sayingOf } from './wording.ts';
+
+const UNTOUCHED: Typed = { input: {}, problems: {} };
+
+/** The page on which a person agrees, chooses a way and types what it needs. Nothing has been started then. */
+export async function showConsent(
+  backend: Backend,
+  link: Link,
+  browser: Browser,
+  context: Context<Env>,
+  { key, typed = UNTOUCHED, problem }: { key?: string | undefined; typed?: Typed; problem?: string },
+): Promise<Response> {
+  const { authorization, connector, asker } = link;
+  const choices = await choicesOf(backend, connector, authorization);
+  const option = choices.find((it) => it.key === key) ?? choices[0];
+  const page = consentPage({
+    ...asker,
+    connector,
+    choices,
+    option,
+    given: authorization.input,
+    typed,
+    token: browser.token,
+    problem,
+    formTargets: formTargets(backend, authorization.redirectUrl, option),
+  });
+  return showPage(context, page, typed === UNTOUCHED ? 200 : 422);
+}
+
+/**
+ * Browsers hold to `form-action` also the redirects that follow a form. A provider may pass the person on among hosts
+ * of its own, and one who has agreed before comes back and goes on to the program without seeing a page.
+ */
+function formTargets({ url }: Backend, redirectUrl: string | undefined, option: AuthOption): readonly string[] {
+  if (signInKind(option) !== 'browser') return [];
+  const local = url.startsWith('http:') ? ['http://127.0.0.1:*', 'http://localhost:*'] : [];
+  return ['https:', ...local, ...(redirectUrl === undefined ? [] : [new URL(redirectUrl).origin])];
+}
+
+/** What the person decided, sent from the page above by the browser it was shown in. Gives where to go next. */
+export async function decide(
+  backend: Backend,
+  failures: FailureLimit,
+  link: Link,
+  browser: Browser,
+  form: Values,
+  context: Context<Env>,
+): Promise<Response> {
+  const { engine, url } = backend;
+  const { keystore, now } = engine;
+  const { authorization, connector, who } = link;
+  const page = `${url}/connect/${authorization.id}`;
+  if (form.decision !== 'continue') {
+    await hold(keystore, authorization, browser.mark, now());
+    await settle(keystore, authorization, { kind: 'failed', browser: browser.mark, code: 'canceled' });
+    return context.redirect(page, 303);
+  }
+  const choices = await choicesOf(backend, connector, authorization);
+  const option = choices.find((it) => it.key === form.option);
+  if (!option) throw new TielineError('arguments_invalid', 'there is no such way to connect');
+  const typed = readForm(option, form, authorization.input);
+  const again = (problem?: string) =>
+    showConsent(backend, link, browser, context, { key: option.key, typed, ...(problem && { problem }) });
+  if (Object.keys(typed.problems).length > 0) return again();
+  const tries = `connect ${authorization.id}`;
+  await failures.check(tries);
+  const held = await hold(keystore, authorization, browser.mark, now());
+  const begun = { ...held, busyUntil: 0, device: undefined };
+  try {
+    if (signInKind(option) === undefined) {
+      await finishLink(backend, link, browser.mark, { option, input: typed.input });
+      return context.redirect(page, 303);
+    }
+    const redirectUri = callbackUrl(url, connector);
+    const signIn = await beginSignIn(engine, who, connector, option, typed.input, { redirectUri });
+    const { pending } = signIn;
+    if (pending.kind === 'device') {
+      const { interval } = pending.started;
+      const device = { option: option.key, pending, interval, askAt: now() + interval * 1_000 };
+      await settle(keystore, authorization, { ...begun, device });
+      return context.redirect(page, 303);
+    }
+    const { id } = authorization;
+    await keepWaiting(keystore, {
+      authorization: id,
+      connector: connector.name,
+      option: option.key,
+      browser: browser.mark,
+      pending,
+    });
+    await settle(keystore, authorization, begun);
+    return context.redirect(signIn.url.href, 303);
+  } catch (error) {
+    if (!isTielineError(error)) throw error;
+    await failures.count(tries);
+    await settle(keystore, authorization, begun);
+    return again(sayingOf(error.code, connector.title));
+  }
+}

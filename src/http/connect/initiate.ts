@@ -1,0 +1,199 @@
+import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
+import { inputSchema } from '../../auth/types.ts';
+import type { Connector } from '../../connector/connector.ts';
+import { formOf, withDefaults } from '../../connector/schema.ts';
+import { TielineError } from '../../errors.ts';
+import {
+  type Authorization,
+  createAuthorization,
+  readAuthorization,
+  readProgress,
+} from '../../execute/authorization.ts';
+import { checkArguments } from '../../execute/validate.ts';
+import { readIntegrations } from '../../integration/accounts.ts';
+import { checkIdentifier, isPending } from '../../integration/integration.ts';
+import { readOrganization } from '../../integration/organization.ts';
+import type { Principal } from '../../integration/principal.ts';
+import { remember } from '../../secret.ts';
+import { connectorOfType } from '../connectors.ts';
+import type { Backend, Caller, Env } from '../context.ts';
+import { customerOf } from '../customer.ts';
+import { findIntegrationById } from '../integrations.ts';
+import { failures } from '../problem.ts';
+import { body, json, router } from '../router.ts';
+import { choicesOf } from './choices.ts';
+
+const values = z.record(z.string(), z.unknown());
+const tags = ['Connect flow'];
+
+const wanted = z.object({
+  customer_name: z.string().optional().openapi({ description: 'The user; made on first mention.' }),
+  connector_type: z.string().openapi({ example: 'gmail' }),
+  redirect_url: z.string().max(2_000).optional().openapi({
+    description: 'Where the browser goes in the end, with connector_id or error added. One of the organization’s own.',
+  }),
+  name: z.string().optional().openapi({ description: 'Identifier; who the account is by default.' }),
+  auth_option: z.string().optional().openapi({ description: 'The way to connect; the person chooses by default.' }),
+  credentials: values.default({}).openapi({ description: 'What the person is not asked for, such as a subdomain.' }),
+  replication_config: values.optional().openapi({ description: 'Settings of the integration.' }),
+  reconnect: z.string().optional().openapi({ description: 'Id of an integration that gets new credentials.' }),
+});
+
+const routes = {
+  initiate: createRoute({
+    method: 'post',
+    path: '/integrations/connectors/oauth/initiate',
+    tags,
+    summary: 'An address at which a person links an account, by signing in or by typing credentials',
+    request: body(wanted, 'The account'),
+    responses: {
+      201: json(
+        z.object({
+          consent_url: z.url().openapi({ description: 'To be opened by the user in a browser, once.' }),
+          authorization_id: z.string().openapi({ description: 'As secret as the address.' }),
+          expires_at: z.iso.datetime(),
+        }),
+        'Where the person goes',
+      ),
+      ...failures(403, 404, 409),
+    },
+  }),
+  get: createRoute({
+    method: 'get',
+    path: '/authorizations/{id}',
+    tags,
+    summary: 'How far the person is',
+    request: { params: z.object({ id: z.string() }) },
+    responses: {
+      200: json(
+        z
+          .object({
+            status: z.enum(['pending', 'done', 'failed', 'expired']),
+            connector_id: z.string().optional().openapi({ description: 'The integration, once it is done.' }),
+            error: z.string().optional().openapi({ description: 'Code of the failure.' }),
+          })
+          .openapi('Authorization'),
+        'How far it is',
+      ),
+      ...failures(404),
+    },
+  }),
+};
+
+type Wanted = z.infer<typeof wanted>;
+
+/** Links at which people connect accounts, for programs. */
+export function initiateRoutes(backend: Backend): OpenAPIHono<Env> {
+  const { engine, url } = backend;
+  const { keystore, now } = engine;
+  const app = router();
+
+  app.openapi(routes.initiate, async (context) => {
+    const caller = context.get('caller');
+    const { organization } = caller;
+    const it = context.req.valid('json');
+    const connector = connectorOfType(engine.catalog, it.connector_type);
+    await checkRedirect(backend, organization, it.redirect_url);
+    if (connector.settings && it.replication_config) {
+      checkArguments(connector.settings, withDefaults(connector.settings, it.replication_config), 'replication_config');
+    }
+    const choices = await choicesOf(backend, connector, {
+      organization,
+      option: it.auth_option,
+      input: it.credentials,
+    });
+    for (const option of choices) {
+      for (const [name, { secret }] of Object.entries(formOf(inputSchema(option)).fields)) {
+        const value = it.credentials[name];
+        if (secret && typeof value === 'string') remember(value);
+      }
+    }
+    const { user } = await whose(backend, caller, connector, it);
+    const authorization = await createAuthorization(
+      keystore,
+      {
+        organization,
+        user,
+        connector: connector.name,
+        option: it.auth_option,
+        identifier: it.name === undefined ? undefined : checkIdentifier(it.name),
+        input: it.credentials,
+        settings: it.replication_config,
+        reconnect: it.reconnect,
+        redirectUrl: it.redirect_url,
+      },
+      now(),
+    );
+    return context.json(
+      {
+        consent_url: `${url}/connect/${authorization.id}`,
+        authorization_id: authorization.id,
+        expires_at: new Date(authorization.expiresAt).toISOString(),
+      },
+      201,
+    );
+  });
+
+  app.openapi(routes.get, async (context) => {
+    const caller = context.get('caller');
+    const authorization = await readAuthorization(keystore, context.req.valid('param').id);
+    if (!authorization || !isTheirs(caller, authorization)) {
+      throw new TielineError('not_found', 'there is no authorization of this id', { hint: 'Begin a new one.' });
+    }
+    const progress = await readProgress(keystore, authorization);
+    if (progress?.kind === 'done')
+      return context.json({ status: progress.kind, connector_id: progress.integration }, 200);
+    if (progress?.kind === 'failed') return context.json({ status: progress.kind, error: progress.code }, 200);
+    return context.json({ status: authorization.expiresAt > now() ? ('pending' as const) : ('expired' as const) }, 200);
+  });
+
+  return app;
+}
+
+const isTheirs = (caller: Caller, { organization, user }: Authorization): boolean =>
+  organization === caller.organization && (caller.kind === 'client' || user === caller.user.id);
+
+/** Whole addresses are compared: anything looser has been a way to send what comes back to somebody else. */
+async function checkRedirect(
+  { engine }: Backend,
+  organization: string,
+  redirectUrl: string | undefined,
+): Promise<void> {
+  if (redirectUrl === undefined) return;
+  const { redirectUrls = [] } = (await readOrganization(engine.keystore, organization)) ?? {};
+  if (redirectUrls.includes(redirectUrl)) return;
+  throw new TielineError('arguments_invalid', 'redirect_url is not one that the organization has registered', {
+    hint: 'Register it: PATCH /api/v1/organization with redirect_urls, or tieline organizations redirect <url>',
+  });
+}
+
+/** Whose account it will be. Throws `integration_exists` where the name is taken, before anybody signs in. */
+async function whose(backend: Backend, caller: Caller, connector: Connector, it: Wanted): Promise<Principal> {
+  if (it.reconnect === undefined) {
+    const { who } = await customerOf(backend, caller, it.customer_name, { create: true });
+    if (it.name !== undefined) await checkFree(backend, who, connector, checkIdentifier(it.name));
+    return who;
+  }
+  const { integration, user, who } = await findIntegrationById(backend, caller, it.reconnect);
+  if (it.name !== undefined || integration.connector !== connector.name) {
+    throw new TielineError('arguments_invalid', 'an integration keeps its name and its connector when reconnected', {
+      hint: 'Leave out name, and send the connector_type of the integration.',
+    });
+  }
+  if (it.customer_name === undefined || it.customer_name === user.identifier) return who;
+  throw new TielineError(
+    'integration_unknown',
+    `there is no integration ${JSON.stringify(it.reconnect)} of that user`,
+    {
+      hint: 'Look at the list of integrations.',
+    },
+  );
+}
+
+async function checkFree({ engine }: Backend, who: Principal, connector: Connector, name: string): Promise<void> {
+  const { items } = await readIntegrations(engine.keystore, who, connector.name, engine.now());
+  if (!items.some((it) => it.identifier === name && !isPending(it))) return;
+  throw new TielineError('integration_exists', `${connector.name} already has an integration ${name}`, {
+    hint: 'Choose another name, or reconnect that one.',
+  });
+}

@@ -1,0 +1,102 @@
+import type { Granted } from '../../auth/type.ts';
+import type { AuthOption, Connector } from '../../connector/connector.ts';
+import type { Values } from '../../connector/values.ts';
+import { TielineError } from '../../errors.ts';
+import { type Authorization, type Progress, readAuthorization, settle } from '../../execute/authorization.ts';
+import { connectAccount } from '../../execute/connect.ts';
+import { readIntegrations } from '../../integration/accounts.ts';
+import { readOrganization } from '../../integration/organization.ts';
+import type { Principal } from '../../integration/principal.ts';
+import { readUser } from '../../integration/user.ts';
+import { principalOf } from '../caller.ts';
+import type { Backend } from '../context.ts';
+import type { Asker } from './pages.ts';
+
+/** What stands behind a link that may be used. */
+export type Link = {
+  readonly authorization: Authorization;
+  readonly who: Principal;
+  readonly connector: Connector;
+  readonly asker: Asker;
+};
+
+/** Throws `not_found`, alike for links that never were and for those whose user is gone. */
+export async function openLink({ engine }: Backend, id: string): Promise<Link> {
+  const { keystore } = engine;
+  const authorization = await readAuthorization(keystore, id);
+  if (!authorization) throw notGood('is not known here');
+  const user = await readUser(keystore, authorization.organization, authorization.user);
+  const organization = await readOrganization(keystore, authorization.organization);
+  if (!user || !organization || user.disabledAt !== undefined) throw notGood('is not known here');
+  return {
+    authorization,
+    who: principalOf(user),
+    connector: engine.catalog.connector(authorization.connector),
+    asker: {
+      organization: organization.name,
+      user: user.identifier,
+      client: authorization.client,
+      isReconnect: authorization.reconnect !== undefined,
+    },
+  };
+}
+
+/** Throws `not_found` when nothing may be begun any more; what has been begun may be finished. */
+export function checkTime({ engine }: Backend, { authorization }: Link): void {
+  if (authorization.expiresAt <= engine.now()) throw notGood('has expired');
+}
+
+const notGood = (why: string): TielineError =>
+  new TielineError('not_found', `this link ${why}`, { hint: 'Ask for a new link where you got this one.' });
+
+export type Given = { readonly option: AuthOption; readonly input: Values; readonly tokens?: Granted | undefined };
+
+/** Links the account as the request said, and keeps how it ended. Throws what `connectAccount` does. */
+export async function finishLink(
+  { engine }: Backend,
+  { authorization, who, connector }: Link,
+  browser: string,
+  { option, input, tokens }: Given,
+): Promise<Progress> {
+  const { integration } = await connectAccount(engine, who, {
+    connector: connector.name,
+    option: option.key,
+    identifier: await identifierFor({ engine }, who, authorization),
+    input,
+    settings: authorization.settings,
+    tokens,
+    reconnect: authorization.reconnect !== undefined,
+  });
+  const { label } = integration.account;
+  const progress: Progress = {
+    kind: 'done',
+    browser,
+    integration: integration.id,
+    ...(typeof label === 'string' && { account: label }),
+  };
+  await settle(engine.keystore, authorization, progress);
+  return progress;
+}
+
+/** The account to reconnect is known by its id, as it may have been renamed since. */
+async function identifierFor(
+  { engine }: Pick<Backend, 'engine'>,
+  who: Principal,
+  { connector, identifier, reconnect }: Authorization,
+): Promise<string | undefined> {
+  if (reconnect === undefined) return identifier;
+  const { items } = await readIntegrations(engine.keystore, who, connector, engine.now());
+  const found = items.find((it) => it.id === reconnect);
+  if (found) return found.identifier;
+  throw new TielineError('integration_unknown', 'the account to reconnect is no longer there');
+}
+
+/** Where the program wants the browser in the end, with how it went: `connector_id`, or `error` with a code. */
+export function returnUrl({ redirectUrl }: Authorization, progress: Progress): URL | undefined {
+  if (redirectUrl === undefined || progress.kind === 'begun') return undefined;
+  const url = new URL(redirectUrl);
+  const result = progress.kind === 'done' ? `connector_id=${progress.integration}` : `error=${progress.code}`;
+  // Added as text: reading the parameters and writing them again could change those that are there.
+  url.search = url.search === '' ? result : `${url.search}&${result}`;
+  return url;
+}

@@ -1,0 +1,61 @@
+import type { TrustedIssuer } from '../auth/issuer.ts';
+import type { SigningKeys } from '../auth/signingkeys.ts';
+import type { Engine } from '../execute/engine.ts';
+import type { ClientKey } from '../integration/clientkey.ts';
+import type { Principal, Scope } from '../integration/principal.ts';
+import type { User } from '../integration/user.ts';
+
+/** What all routes stand on. One per process. */
+export type Backend = {
+  readonly engine: Engine;
+  readonly signingKeys: SigningKeys;
+  /** Where clients reach this server, without a slash at the end: issuer and audience of its tokens. */
+  readonly url: string;
+  readonly limits: Limits;
+  /** Absent where MCP is not served over HTTP. */
+  readonly mcp?: McpEndpoint | undefined;
+  /** Whose access tokens are taken at `/mcp`, besides those of this server. */
+  readonly issuers?: readonly UserIssuer[] | undefined;
+  /** Whether this server issues access tokens itself. */
+  readonly authorizationServer?: boolean | undefined;
+};
+
+/** MCP as HTTP sees it: who asks has been found out before. */
+export type McpEndpoint = {
+  /** `body` is the JSON of the request; undefined where there is none. */
+  answer(request: Request, who: Principal, body: unknown): Promise<Response>;
+  /** What the caller's scopes lack for the tools that a request calls. */
+  missingScopes(who: Principal, body: unknown): readonly Scope[];
+  /** Streams of changes that the user holds open. */
+  openStreams(who: Principal): number;
+};
+
+/** An issuer elsewhere, and which users of which organization its tokens speak for. */
+export type UserIssuer = TrustedIssuer & {
+  readonly organization: string;
+  /** The claim that is the identifier of the user. */
+  readonly identifierClaim: string;
+  /** Whether a user is made on first mention. */
+  readonly createUsers: boolean;
+};
+
+export type Limits = {
+  /** Requests a minute for each caller. */
+  readonly requests: number;
+  /** Failed logins a minute for each address and each user. */
+  readonly failures: number;
+  /** Longest request body in bytes. */
+  readonly body: number;
+};
+
+export const defaultLimits: Limits = { requests: 600, failures: 20, body: 8 * 1024 * 1024 };
+
+/** Who sent a request: a program of an organization with its client API key, or a user with a login token. */
+export type Caller =
+  | { readonly kind: 'client'; readonly organization: string; readonly key: ClientKey }
+  | { readonly kind: 'user'; readonly organization: string; readonly user: User };
+
+/** What a request carries along, as hono wants it said. */
+export type Env = {
+  Variables: { requestId: string; caller: Caller };
+};

@@ -1,0 +1,41 @@
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { serve } from '@hono/node-server';
+import { TielineError } from '../errors.ts';
+
+export type Listening = {
+  readonly port: number;
+  /** Takes no new requests, and ends when those under way are answered or ten seconds are over. */
+  close(): Promise<void>;
+};
+
+const LONGEST_DRAIN = 9_000;
+
+/** Serves on an address and port; 0 is any free one. Throws `config_invalid` when that is not possible. */
+export async function listen(
+  fetch: (request: Request, env: object) => Response | Promise<Response>,
+  { host, port }: { readonly host: string; readonly port: number },
+): Promise<Listening> {
+  const server = await new Promise<Server>((resolve, reject) => {
+    const started = serve({ fetch, hostname: host, port }, () => resolve(started)) as Server;
+    started.once('error', (cause: NodeJS.ErrnoException) => reject(notPossible(host, port, cause)));
+  });
+  return {
+    port: (server.address() as AddressInfo).port,
+    close: () =>
+      new Promise((resolve) => {
+        const late = setTimeout(() => server.closeAllConnections(), LONGEST_DRAIN);
+        server.close(() => {
+          clearTimeout(late);
+          resolve();
+        });
+        server.closeIdleConnections();
+      }),
+  };
+}
+
+const notPossible = (host: string, port: number, cause: NodeJS.ErrnoException): TielineError =>
+  new TielineError('config_invalid', `cannot listen on ${host}:${port} (${cause.code})`, {
+    hint: 'Choose another port with --port, or end the program that has it.',
+    cause,
+  });

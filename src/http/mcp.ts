@@ -1,0 +1,96 @@
+import { type Context, Hono } from 'hono';
+import { isTielineError, TielineError } from '../errors.ts';
+import { type Principal, SCOPES, type Scope } from '../integration/principal.ts';
+import type { Backend, Env, McpEndpoint } from './context.ts';
+import type { Customer } from './customer.ts';
+import { credentialOf, identifyMcpCaller } from './mcpcaller.ts';
+import { knownOrigins } from './origins.ts';
+import { answerProblem } from './problem.ts';
+import { type FailureLimit, limitRequests } from './ratelimit.ts';
+import { challenge, resourceRoutes } from './resource.ts';
+
+const MOST_STREAMS = 16;
+
+/** MCP at `/mcp`, and what clients need to know to sign in there. Nothing where MCP is not served. */
+export function mcpRoutes(backend: Backend, failures: FailureLimit): Hono<Env> {
+  const { mcp, url, limits } = backend;
+  const app = new Hono<Env>();
+  if (!mcp) return app;
+  app.onError((error, context) => refuse(context, url, error));
+  app.route('/', resourceRoutes(backend));
+  const limit = limitRequests(limits.requests);
+  app.on(['GET', 'POST', 'DELETE'], '/mcp', knownOrigins(url), async (context) => {
+    const { user, who } = await knownCaller(backend, failures, context);
+    context.set('caller', { kind: 'user', organization: user.organization, user });
+    await limit(context, async () => {});
+    return serve(mcp, url, context, who);
+  });
+  return app;
+}
+
+/** Looks at the credential unless too many from that address were wrong. */
+async function knownCaller(backend: Backend, failures: FailureLimit, context: Context<Env>): Promise<Customer> {
+  const { headers } = context.req.raw;
+  const address = failures.addressOf(context);
+  await failures.check(address);
+  try {
+    return await identifyMcpCaller(backend, headers);
+  } catch (error) {
+    // The first request of a client that signs in has no credential: that is no guess.
+    const isGuess = isTielineError(error) && error.code === 'unauthenticated' && credentialOf(headers) !== undefined;
+    if (isGuess) await failures.count(address);
+    throw error;
+  }
+}
+
+async function serve(mcp: McpEndpoint, url: string, context: Context<Env>, who: Principal): Promise<Response> {
+  const { request, body } = await withBody(context.req.raw);
+  const missing = mcp.missingScopes(who, body);
+  if (missing.length > 0) {
+    const refusal = answerProblem(context, insufficientScope(missing));
+    // With those there are, as the new token takes the place of the old one.
+    const scopes = SCOPES.filter((it) => missing.includes(it) || who.scopes.has(it));
+    refusal.headers.set('www-authenticate', challenge(url, { error: 'insufficient_scope', scopes }));
+    return refusal;
+  }
+  if (isListening(body) && mcp.openStreams(who) >= MOST_STREAMS) throw tooManyStreams();
+  const response = await mcp.answer(request, who, body);
+  // Anew, so that the headers of the rate limit come along.
+  return context.newResponse(response.body, response);
+}
+
+/** The JSON of a request, read once for all who look at it; what is none is left for the protocol to refuse. */
+async function withBody(request: Request): Promise<{ readonly request: Request; readonly body: unknown }> {
+  const isJson = /^application\/json\s*(;|$)/i.test(request.headers.get('content-type') ?? '');
+  if (request.method !== 'POST' || !isJson) return { request, body: undefined };
+  const text = await request.text();
+  try {
+    return { request, body: JSON.parse(text) };
+  } catch {
+    const { url, method, headers, signal } = request;
+    return { request: new Request(url, { method, headers, signal, body: text }), body: undefined };
+  }
+}
+
+const isListening = (body: unknown): boolean =>
+  typeof body === 'object' && body !== null && 'method' in body && body.method === 'subscriptions/listen';
+
+/** RFC 6750 §3: who is not let in is told how to come in. */
+function refuse(context: Context<Env>, url: string, error: unknown): Response {
+  const response = answerProblem(context, error);
+  if (response.status === 401) {
+    const isWrong = credentialOf(context.req.raw.headers) !== undefined;
+    response.headers.set('www-authenticate', challenge(url, isWrong ? { error: 'invalid_token' } : {}));
+  }
+  return response;
+}
+
+const insufficientScope = (missing: readonly Scope[]): TielineError =>
+  new TielineError('insufficient_scope', `the token lacks the scope ${missing.join(' and ')}`, {
+    hint: 'Sign in again and allow it.',
+  });
+
+const tooManyStreams = (): TielineError =>
+  new TielineError('too_many_requests', `${MOST_STREAMS} streams of changes are open already`, {
+    hint: 'Close one of them.',
+  });

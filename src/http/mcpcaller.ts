@@ -1,0 +1,96 @@
+import { claimedBy } from '../auth/issuer.ts';
+import { TielineError } from '../errors.ts';
+import { findPersonalToken } from '../integration/personaltoken.ts';
+import { type Principal, SCOPES, type Scope } from '../integration/principal.ts';
+import { ensureUser, findUser, readUser, type User } from '../integration/user.ts';
+import { callerOf, isFrom, LOGIN_TOKEN, principalOf, servedUser } from './caller.ts';
+import type { Backend, UserIssuer } from './context.ts';
+import { type Customer, customerOf } from './customer.ts';
+
+/** Where MCP is, which is also the audience of access tokens for it (RFC 8707). */
+export const mcpUrl = (url: string): string => `${url}/mcp`;
+
+/** The credential of a request, however good; undefined where there is none. */
+export const credentialOf = (headers: Headers): string | undefined =>
+  /^Bearer +(\S+)$/i.exec(headers.get('authorization') ?? '')?.[1] ?? headers.get('x-api-key') ?? undefined;
+
+/**
+ * The user that speaks MCP, and what they may do: from an access token of this server or of a trusted issuer, a
+ * personal access token, the token of a login, or a client API key with the user named in `X-Customer-Name`. Throws
+ * `unauthenticated`, `not_permitted`, and what `callerOf` and `customerOf` throw.
+ */
+export async function identifyMcpCaller(backend: Backend, headers: Headers): Promise<Customer> {
+  const token = credentialOf(headers);
+  if (token === undefined) throw unauthenticated('no token came with the request');
+  const isOfApi = token.startsWith('sk-client-') || claimedBy(token).kind === LOGIN_TOKEN;
+  return isOfApi ? ofApi(backend, headers) : ofToken(backend, token);
+}
+
+async function ofApi(backend: Backend, headers: Headers): Promise<Customer> {
+  const caller = await callerOf(backend, headers);
+  const name = headers.get('x-customer-name');
+  if (caller.kind === 'client' && name === null) {
+    throw new TielineError('not_permitted', 'a client API key is no user, and tools run as users', {
+      hint: 'Name the user in the header X-Customer-Name, or send a token of the user.',
+    });
+  }
+  return customerOf(backend, caller, name === null ? undefined : decoded(name));
+}
+
+/** As MCP writes values in headers that are not ASCII: `=?base64?…?=`. */
+function decoded(name: string): string {
+  const [, base64] = /^=\?base64\?([A-Za-z0-9+/]*={0,2})\?=$/.exec(name) ?? [];
+  return base64 === undefined ? name : Buffer.from(base64, 'base64').toString('utf8');
+}
+
+async function ofToken(backend: Backend, token: string): Promise<Customer> {
+  const { engine, signingKeys, url, issuers = [] } = backend;
+  const { keystore, now } = engine;
+  if (token.startsWith('pat-')) {
+    const found = await findPersonalToken(keystore, token, now());
+    if (!found) throw unauthenticated('the personal access token is not known, or no longer good');
+    const owner = await readUser(keystore, found.organization, found.user);
+    const user = servedUser(owner, (since) => found.createdAt >= since);
+    return { user, who: limited(user, found.scopes) };
+  }
+  const { issuer: claimed } = claimedBy(token);
+  const issuer = issuers.find((it) => it.issuer === claimed);
+  if (issuer) return ofIssuer(backend, issuer, token);
+  const { sub = '', org, iat = 0, scope } = await signingKeys.verify(token, { audience: mcpUrl(url) });
+  const owner = typeof org === 'string' ? await readUser(keystore, org, sub) : undefined;
+  const user = servedUser(owner, (since) => isFrom(iat, since));
+  return { user, who: limited(user, scopesIn(scope)) };
+}
+
+async function ofIssuer({ engine }: Backend, issuer: UserIssuer, token: string): Promise<Customer> {
+  const { keystore, now } = engine;
+  const claims = await issuer.verify(token);
+  const identifier = claims[issuer.identifierClaim];
+  // Whoever may write any address into their profile would otherwise become its owner.
+  const isTheirs = issuer.identifierClaim !== 'email' || claims.email_verified === true;
+  if (typeof identifier !== 'string' || identifier === '' || !isTheirs) {
+    throw unauthenticated(`the token does not say who the user is, by ${issuer.identifierClaim}`);
+  }
+  const found = issuer.createUsers
+    ? await ensureUser(keystore, issuer.organization, identifier, now())
+    : await findUser(keystore, issuer.organization, identifier);
+  // The first token of a user is older than the user.
+  const user = servedUser(found, (since) => since === found?.createdAt || isFrom(claims.iat ?? 0, since));
+  return { user, who: limited(user, scopesIn(claims.scope ?? claims.scp)) };
+}
+
+const limited = (user: User, scopes: readonly Scope[]): Principal => ({
+  ...principalOf(user),
+  scopes: new Set(scopes),
+});
+
+/** Those of Tieline in a claim, written as a text (RFC 8693 §4.2) or as a list. */
+function scopesIn(claim: unknown): Scope[] {
+  const names: readonly unknown[] = Array.isArray(claim) ? claim : String(claim ?? '').split(' ');
+  return SCOPES.filter((it) => names.includes(it));
+}
+
+const unauthenticated = (why: string): TielineError =>
+  new TielineError('unauthenticated', why, {
+    hint: 'Sign in with your MCP client, or send Authorization: Bearer with a personal access token.',
+  });

@@ -1,0 +1,34 @@
+import { isTielineError } from '../errors.ts';
+import type { Engine } from '../execute/engine.ts';
+import { revokeAccount } from '../execute/revoke.ts';
+import { readIntegrations, removeIntegration } from '../integration/accounts.ts';
+import { revokeAllPersonalTokens } from '../integration/personaltoken.ts';
+import { deleteUser, disableUser, type User } from '../integration/user.ts';
+import { forgetConnectors, userConnectors } from '../integration/userconnectors.ts';
+import { log } from '../log.ts';
+import { principalOf } from './caller.ts';
+
+/** Deletes a user with all that is theirs. Tokens are ended at their providers too, where those can be reached. */
+export async function deleteUserWithAll(engine: Engine, user: User): Promise<void> {
+  const { keystore, catalog, now } = engine;
+  const who = principalOf(user);
+  // From here on nobody comes in who could add to it.
+  await disableUser(keystore, user, now());
+  for (const name of await userConnectors(keystore, who)) {
+    const { items } = await readIntegrations(keystore, who, name);
+    const connector = catalog.connectors.find((it) => it.name === name);
+    for (const integration of items) {
+      if (connector) await revokeAccount(engine, who, connector, integration).catch(notRevoked);
+      await removeIntegration(keystore, who, name, integration.identifier);
+    }
+  }
+  await forgetConnectors(keystore, who);
+  await revokeAllPersonalTokens(keystore, user);
+  await deleteUser(keystore, user);
+}
+
+/** What the user wants gone here must not stay because a provider is down. */
+function notRevoked(error: unknown): void {
+  if (!isTielineError(error)) throw error;
+  log.warn('tokens were not ended at their provider', { code: error.code });
+}

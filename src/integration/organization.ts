@@ -1,0 +1,61 @@
+import { TielineError } from '../errors.ts';
+import type { Keystore } from '../keystore/keystore.ts';
+import { storeKey } from '../keystore/store.ts';
+import { addToDirectory, newId, type Page, type Position, readDirectory } from './directory.ts';
+
+/** A tenant. Nothing of one can be seen by another. */
+export type Organization = {
+  readonly id: string;
+  readonly name: string;
+  /** Where browsers may be sent after a connect flow. Compared as whole addresses. */
+  readonly redirectUrls: readonly string[];
+  /** Epoch milliseconds. */
+  readonly createdAt: number;
+};
+
+const key = (id: string) => storeKey('organization', id);
+const MOST_TRIES = 20;
+
+export async function createOrganization(
+  keystore: Keystore,
+  { name, now }: { readonly name: string; readonly now: number },
+): Promise<Organization> {
+  const organization: Organization = { id: newId('org'), name, redirectUrls: [], createdAt: now };
+  await addToDirectory(keystore, ['organizations'], organization.id);
+  await keystore.write(key(organization.id), organization);
+  return organization;
+}
+
+export async function readOrganization(keystore: Keystore, id: string): Promise<Organization | undefined> {
+  return (await keystore.read<Organization>(key(id)))?.value;
+}
+
+export async function listOrganizations(
+  keystore: Keystore,
+  page: { readonly after?: Position | undefined; readonly limit: number },
+): Promise<{ readonly organizations: readonly Organization[]; readonly next?: Page['next'] }> {
+  const { ids, ...next } = await readDirectory(keystore, ['organizations'], page);
+  const records = await keystore.readMany<Organization>(ids.map(key));
+  return { organizations: records.flatMap((it) => (it ? [it.value] : [])), ...next };
+}
+
+/** Throws `organization_unknown`. */
+export async function updateOrganization(
+  keystore: Keystore,
+  id: string,
+  change: Partial<Pick<Organization, 'name' | 'redirectUrls'>>,
+): Promise<Organization> {
+  for (let tries = 0; tries < MOST_TRIES; tries++) {
+    const record = await keystore.read<Organization>(key(id));
+    if (!record) throw unknownOrganization(id);
+    const next = { ...record.value, ...change };
+    if (await keystore.replace(key(id), record, next)) return next;
+  }
+  throw new TielineError('store_unavailable', 'the organization kept changing', { hint: 'Try again.', retryAfter: 1 });
+}
+
+/** The same for one that is not there and for one that belongs to somebody else. */
+export const unknownOrganization = (id: string): TielineError =>
+  new TielineError('organization_unknown', `there is no organization ${JSON.stringify(id)} for this key`, {
+    hint: 'Use the id of an organization that the client API key belongs to.',
+  });

@@ -1,0 +1,82 @@
+import { randomBytes } from 'node:crypto';
+import type { Keystore } from '../keystore/keystore.ts';
+import { storeKey } from '../keystore/store.ts';
+import { remember } from '../secret.ts';
+import { addToDirectory, readDirectory, removeFromDirectory } from './directory.ts';
+import { hashSecret, isSecret, newSecret } from './issuedsecret.ts';
+import type { Scope } from './principal.ts';
+import type { User } from './user.ts';
+
+/** A personal access token: what an MCP client of a user shows. Kept as a hash. */
+export type PersonalToken = {
+  readonly id: string;
+  readonly name: string;
+  readonly organization: string;
+  /** Id of the user. */
+  readonly user: string;
+  readonly scopes: readonly Scope[];
+  readonly hash: string;
+  /** Epoch milliseconds. */
+  readonly createdAt: number;
+  /** Epoch milliseconds. */
+  readonly expiresAt: number;
+};
+
+const FORM = /^pat-([0-9a-f]{16})-([\w-]{43})$/;
+const key = (id: string) => storeKey('personal_token', id);
+const MOST_TOKENS = 1_000;
+
+export type WantedToken = Pick<PersonalToken, 'name' | 'scopes' | 'expiresAt'> & { readonly now: number };
+
+/** Makes a token. Its text is shown now and never again. */
+export async function createPersonalToken(
+  keystore: Keystore,
+  { organization, id: user }: User,
+  { name, scopes, expiresAt, now }: WantedToken,
+): Promise<{ readonly record: PersonalToken; readonly text: string }> {
+  const id = randomBytes(8).toString('hex');
+  const secret = newSecret();
+  const hash = hashSecret(id, secret);
+  const record: PersonalToken = { id, name, organization, user, scopes, hash, createdAt: now, expiresAt };
+  await keystore.write(key(id), record);
+  await addToDirectory(keystore, ['personal_tokens', organization, user], id);
+  const text = `pat-${id}-${secret}`;
+  remember(text);
+  return { record, text };
+}
+
+/** The record of a token's text; undefined for anything else, whether it never was one, is over or is revoked. */
+export async function findPersonalToken(
+  keystore: Keystore,
+  text: string,
+  now: number,
+): Promise<PersonalToken | undefined> {
+  const [, id = '', secret = ''] = FORM.exec(text) ?? [];
+  if (id === '') return undefined;
+  remember(text);
+  const record = (await keystore.read<PersonalToken>(key(id)))?.value;
+  return isSecret(id, secret, record?.hash) && record && now < record.expiresAt ? record : undefined;
+}
+
+/** Those of one user, oldest first, with the ones that are over. */
+export async function listPersonalTokens(
+  keystore: Keystore,
+  { organization, id: user }: User,
+): Promise<readonly PersonalToken[]> {
+  const { ids } = await readDirectory(keystore, ['personal_tokens', organization, user], { limit: MOST_TOKENS });
+  const records = await keystore.readMany<PersonalToken>(ids.map(key));
+  return records.flatMap((it) => (it ? [it.value] : []));
+}
+
+/** False when the user has no such token. */
+export async function revokePersonalToken(keystore: Keystore, user: User, id: string): Promise<boolean> {
+  const record = (await keystore.read<PersonalToken>(key(id)))?.value;
+  if (record?.user !== user.id || record.organization !== user.organization) return false;
+  await keystore.delete(key(id));
+  await removeFromDirectory(keystore, ['personal_tokens', user.organization, user.id], id);
+  return true;
+}
+
+export async function revokeAllPersonalTokens(keystore: Keystore, user: User): Promise<void> {
+  for (const { id } of await listPersonalTokens(keystore, user)) await revokePersonalToken(keystore, user, id);
+}

@@ -1,0 +1,121 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Home, makeHome } from '../e2e/home.ts';
+import { type Running, start, until } from '../e2e/program.ts';
+
+let home: Home;
+const servers: Running[] = [];
+beforeAll(async () => {
+  home = await makeHome();
+});
+afterAll(async () => {
+  for (const server of servers) server.child.kill('SIGKILL');
+  await Promise.all(servers.map((it) => it.ended));
+  await home.close();
+});
+
+type Served = { readonly url: string; readonly organization?: string; readonly clientKey?: string };
+
+async function serve(args: readonly string[] = []): Promise<{ server: Running; served: Served }> {
+  const server = start(['serve', '--port', '0', '--json', ...args], { env: home.env, open: true });
+  servers.push(server);
+  await until(() => server.stdout().includes('}'), server.stderr);
+  return { server, served: JSON.parse(server.stdout()) };
+}
+
+const call = async ({ url }: Served, method: string, path: string, key: string | undefined, body?: object) => {
+  const response = await fetch(`${url}/api/v1${path}`, {
+    method,
+    headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+    ...(body && { body: JSON.stringify(body) }),
+  });
+  return { status: response.status, body: (await response.json()) as { id: string; data: { id: string } } };
+};
+
+describe('tieline serve', () => {
+  it('makes an organization at the first start, once for servers that start together, and drains at the end', async () => {
+    const started = await Promise.all([serve(), serve()]);
+    const keys = started.flatMap(({ served }) => served.clientKey ?? []);
+    expect(keys).toHaveLength(1);
+    const [one, two] = started.map((it) => it.served) as [Served, Served];
+    const made = await call(one, 'POST', '/integrations/connectors', keys[0], {
+      customer_name: 'ada',
+      connector_type: 'sandbox',
+      credentials: { apiKey: home.sandbox.apiKey('ada') },
+    });
+    expect(made.status).toBe(201);
+    // Every process is stateless: what one stored another serves.
+    const done = await call(two, 'POST', `/integrations/connectors/${made.body.id}/execute`, keys[0], {
+      entity: 'profile',
+      action: 'get',
+    });
+    expect(done.body.data.id).toBe('ada');
+    for (const { server } of started) {
+      const { pid } = server.child;
+      const slow = call(one, 'GET', '/connectors', keys[0]).catch(() => undefined);
+      await slow;
+      server.child.kill('SIGTERM');
+      const { code, stdout, stderr } = await server.ended;
+      expect(code, `${pid} ${stderr}`).toBe(0);
+      expect(stdout + stderr).not.toContain(home.sandbox.apiKey('ada'));
+    }
+    const again = await serve();
+    expect(again.served.clientKey).toBeUndefined();
+    again.server.child.kill('SIGTERM');
+    await again.server.ended;
+  });
+
+  it.each([
+    [['--port', 'x'], 2, 'usage'],
+    [['--host', '203.0.113.1'], 1, 'config_invalid'],
+  ])('does not start with %j', async (args, code, error) => {
+    const ended = await home.run(['serve', '--json', ...args]);
+    expect(ended.code).toBe(code);
+    expect(JSON.parse(ended.stdout)).toMatchObject({ error: { code: error } });
+  });
+
+  it('says what is wrong with TIELINE_URL', async () => {
+    const ended = await home.run(['serve', '--port', '0'], { env: { TIELINE_URL: 'tieline.example.com' } });
+    expect(ended.code).toBe(1);
+    expect(ended.stderr).toContain('TIELINE_URL is no web address');
+  });
+});
+
+describe('tieline users and keys', () => {
+  const json = async (...args: string[]) => {
+    const { stdout, code } = await home.run([...args, '--json']);
+    return { code, value: JSON.parse(stdout) };
+  };
+
+  it('register, list, rotate, disable, enable and delete a user', async () => {
+    const [first] = (await json('organizations', 'list')).value;
+    const made = await json('users', 'create', 'grace', '--organization', first.id);
+    expect(made.value).toMatchObject({ identifier: 'grace', secret: expect.stringMatching(/^sk-user-/) });
+    expect((await json('users', 'create', 'grace')).value.error.code).toBe('user_exists');
+    expect((await json('users', 'rotate', 'grace')).value.secret).not.toBe(made.value.secret);
+    expect((await json('users', 'disable', 'grace')).value.status).toBe('disabled');
+    expect((await json('users', 'enable', 'grace')).value.status).toBe('active');
+    const listed = await home.run(['users', 'list']);
+    expect(listed.stdout).toContain('grace');
+    expect(listed.stdout).not.toContain('sk-user');
+    expect((await json('users', 'delete', 'grace')).value.deleted).toBe(true);
+    expect((await json('users', 'disable', 'grace')).value.error.code).toBe('user_unknown');
+  });
+
+  it('make another organization, which then has to be named', async () => {
+    const second = await json('users', 'bootstrap', '--name', 'second');
+    expect(second.value.clientKey).toMatch(/^sk-client-/);
+    const unnamed = await json('users', 'list');
+    expect(unnamed).toMatchObject({ code: 1, value: { error: { code: 'organization_required' } } });
+    const named = ['--organization', second.value.organization];
+    expect((await json('users', 'list', ...named)).value).toEqual([]);
+    const key = (await json('keys', 'create', 'ci', ...named)).value;
+    expect((await json('keys', 'list', ...named)).value.map((it: { name: string }) => it.name)).toEqual([
+      'first',
+      'ci',
+    ]);
+    expect((await json('keys', 'revoke', key.id, ...named)).value.revoked).toBe(true);
+    const url = 'https://app.example.com/done';
+    expect((await json('organizations', 'redirect', url, ...named)).value.redirectUrls).toEqual([url]);
+    expect((await json('organizations', 'redirect', 'javascript:alert(1)', ...named)).code).toBe(2);
+  });
+});
