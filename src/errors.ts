@@ -10,15 +10,31 @@ const STATUS = {
   connector_unknown: 404,
   action_unknown: 404,
   policy_denied: 403,
+  idempotency_conflict: 409,
+  too_many_requests: 429,
+  request_too_large: 413,
+  host_unknown: 421,
+  origin_unknown: 403,
+  // who is calling
+  unauthenticated: 401,
+  not_permitted: 403,
+  login_failed: 401,
+  insufficient_scope: 403,
+  organization_required: 400,
+  organization_unknown: 404,
+  user_exists: 409,
+  user_unknown: 404,
+  user_disabled: 403,
   // whose account
   integration_required: 409,
   integration_unknown: 404,
   integration_exists: 409,
+  integration_disabled: 409,
   identity_mismatch: 409,
-  reauthorization_required: 401,
+  reauthorization_required: 409,
   authorization_failed: 400,
   // the provider
-  token_rejected: 401,
+  token_rejected: 422,
   refresh_failed: 502,
   refresh_busy: 503,
   forbidden: 403,
@@ -36,6 +52,10 @@ const STATUS = {
   result_too_large: 413,
   target_forbidden: 403,
   canceled: 499,
+  // the server, as a program that uses it sees it
+  server_unreachable: 502,
+  server_timeout: 504,
+  server_invalid: 502,
   // definitions, configuration, storage
   definition_invalid: 500,
   expression_failed: 500,
@@ -54,6 +74,8 @@ export type ErrorOptions = {
   hint?: string | undefined;
   /** Seconds after which the same call may succeed; absent when repeating it is useless. */
   retryAfter?: number | undefined;
+  /** Finds the request in the log of the server that failed. */
+  requestId?: string | undefined;
   /** What went wrong underneath. Never shown to a caller. */
   cause?: unknown;
 };
@@ -66,12 +88,14 @@ export class TielineError extends Error {
   readonly code: ErrorCode;
   readonly hint: string | undefined;
   readonly retryAfter: number | undefined;
+  readonly requestId: string | undefined;
 
   constructor(code: ErrorCode, message: string, options: ErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.hint = options.hint;
     this.retryAfter = options.retryAfter;
+    this.requestId = options.requestId;
   }
 
   /** The HTTP status this failure is answered with. */

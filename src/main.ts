@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 import { EXIT, fail } from './cli/output.ts';
 import { TielineError } from './errors.ts';
 import { version } from './version.ts';
@@ -33,9 +33,18 @@ program
   .action(async () => (await import('./cli/stdio.ts')).stdio());
 
 program
+  .command('serve')
+  .description('serve the REST API over HTTP, for many users')
+  .option('--host <address>', 'address to listen on', '127.0.0.1')
+  .option('--port <number>', 'port to listen on; 0 is any', '8080')
+  .option(...json)
+  .action(async (options) => (await import('./cli/serve.ts')).serve(options));
+
+program
   .command('demo')
   .description('see it work: a provider, two accounts and an MCP client on this machine')
   .option('--keep', 'leave the provider running, and print a client configuration for it')
+  .option('--faults [name...]', 'watch what becomes of an account while its provider misbehaves, in every way or these')
   .option(...json)
   .action(async (options) => {
     process.exitCode = await (await import('./cli/demo.ts')).demo(options);
@@ -81,6 +90,33 @@ integrations
     (await import('./cli/integrations.ts')).rename(connector, identifier, next, options),
   );
 integrations
+  .command('disable')
+  .description('keep an account, and let it serve no calls')
+  .argument('<connector>')
+  .argument('<identifier>')
+  .option(...json)
+  .action(async (connector, identifier, options) =>
+    (await import('./cli/integrations.ts')).disable(connector, identifier, options),
+  );
+integrations
+  .command('enable')
+  .description('let a disabled account serve calls again')
+  .argument('<connector>')
+  .argument('<identifier>')
+  .option(...json)
+  .action(async (connector, identifier, options) =>
+    (await import('./cli/integrations.ts')).enable(connector, identifier, options),
+  );
+integrations
+  .command('revoke')
+  .description('end the access of an account and wipe its credentials, keeping its name for a reconnect')
+  .argument('<connector>')
+  .argument('<identifier>')
+  .option(...json)
+  .action(async (connector, identifier, options) =>
+    (await import('./cli/integrations.ts')).endAccess(connector, identifier, options),
+  );
+integrations
   .command('remove')
   .description('forget an account and its credentials')
   .argument('<connector>')
@@ -89,6 +125,61 @@ integrations
   .action(async (connector, identifier, options) =>
     (await import('./cli/integrations.ts')).remove(connector, identifier, options),
   );
+
+const connections = program.command('connections').description('HTTP APIs of your own, without a definition');
+connections
+  .command('create')
+  .description('connect an HTTP API by its base URL; asks for what it needs')
+  .option('--input <file>', 'the connection as YAML or JSON; - is standard input')
+  .option('--force', 'keep it although it does not work')
+  .option(...json)
+  .action(async (options) => (await import('./cli/connections.ts')).create(options));
+connections
+  .command('list')
+  .description('the connections there are')
+  .option(...json)
+  .action(async (options) => (await import('./cli/connections.ts')).list(options));
+connections
+  .command('show')
+  .description('its settings and tools, without secrets')
+  .argument('<name>')
+  .option(...json)
+  .action(async (name, options) => (await import('./cli/connections.ts')).show(name, options));
+connections
+  .command('edit')
+  .description('change what the input says; absent and null secrets are kept')
+  .argument('<name>')
+  .requiredOption('--input <file>', 'the changes as YAML or JSON; - is standard input')
+  .option('--force', 'keep it although it does not work')
+  .option(...json)
+  .action(async (name, options) => (await import('./cli/connections.ts')).edit(name, options));
+connections
+  .command('test')
+  .description('ask its test path')
+  .argument('<name>')
+  .option(...json)
+  .action(async (name, options) => {
+    process.exitCode = await (await import('./cli/connections.ts')).test(name, options);
+  });
+connections
+  .command('export')
+  .description('print it as YAML, without secrets')
+  .argument('<name>')
+  .option(...json)
+  .action(async (name, options) => (await import('./cli/connections.ts')).exportTo(name, options));
+connections
+  .command('import')
+  .description('create one from an exported file; asks for its secrets')
+  .argument('<file>', 'YAML or JSON; - is standard input')
+  .option('--force', 'keep it although it does not work')
+  .option(...json)
+  .action(async (file, options) => (await import('./cli/connections.ts')).importFile(file, options));
+connections
+  .command('remove')
+  .description('forget it, with its credentials')
+  .argument('<name>')
+  .option(...json)
+  .action(async (name, options) => (await import('./cli/connections.ts')).remove(name, options));
 
 program
   .command('call')
@@ -117,6 +208,12 @@ connectors
   .option(...json)
   .action(async (name, options) => (await import('./cli/connectors.ts')).show(name, options));
 connectors
+  .command('types')
+  .description('print declarations that let the TypeScript compiler check calls of the SDK')
+  .argument('[name...]', 'connectors; all that are switched on by default')
+  .addOption(new Option('--shipped', 'those that come with the package, for its build').hideHelp())
+  .action(async (names, options) => (await import('./cli/types.ts')).types(names, options));
+connectors
   .command('lint')
   .description('check definitions and replay their recorded examples')
   .argument('[path...]', 'files or folders; all by default')
@@ -139,6 +236,82 @@ connectors
   .action(async (name, entity, action, options) =>
     (await import('./cli/try.ts')).tryAction(name, entity, action, options),
   );
+
+const organization = ['--organization <id>', 'the organization; may be left out where there is one'] as const;
+const users = program.command('users').description('the users of an organization, for a server of a team');
+users
+  .command('bootstrap')
+  .description('make an organization and its first client API key, which is shown this once')
+  .option('--name <name>', 'name of the organization', 'default')
+  .option(...json)
+  .action(async (options) => (await import('./cli/users.ts')).start(options));
+users
+  .command('list')
+  .description('who is registered')
+  .option(...organization)
+  .option(...json)
+  .action(async (options) => (await import('./cli/users.ts')).list(options));
+for (const [name, description, run] of [
+  ['create', 'register a user; the secret is shown this once', 'create'],
+  ['rotate', 'give a user a new secret; the old one and its tokens end', 'rotate'],
+  ['disable', 'serve a user nothing until enabled again', 'disable'],
+  ['enable', 'serve a user again', 'enable'],
+  ['delete', 'delete a user with all integrations', 'remove'],
+] as const) {
+  users
+    .command(name)
+    .description(description)
+    .argument('<identifier>')
+    .option(...organization)
+    .option(...json)
+    .action(async (identifier, options) => (await import('./cli/users.ts'))[run](identifier, options));
+}
+
+const organizations = program.command('organizations').description('the tenants of a server');
+organizations
+  .command('list')
+  .description('the organizations there are')
+  .option(...json)
+  .action(async (options) => (await import('./cli/users.ts')).organizations(options));
+organizations
+  .command('redirect')
+  .description('allow one more address that browsers may be sent to after a connect flow')
+  .argument('<url>')
+  .option(...organization)
+  .option(...json)
+  .action(async (url, options) => (await import('./cli/users.ts')).redirect(url, options));
+
+const keys = program.command('keys').description('client API keys, and the keys that sign tokens');
+keys
+  .command('create')
+  .description('make a client API key, which is shown this once')
+  .argument('<name>', 'what it is for')
+  .option(...organization)
+  .option(...json)
+  .action(async (name, options) => (await import('./cli/users.ts')).createKey(name, options));
+keys
+  .command('list')
+  .description('the client API keys of an organization, without their text')
+  .option(...organization)
+  .option(...json)
+  .action(async (options) => (await import('./cli/users.ts')).listKeys(options));
+keys
+  .command('revoke')
+  .description('end a client API key')
+  .argument('<id>')
+  .option(...organization)
+  .option(...json)
+  .action(async (id, options) => (await import('./cli/users.ts')).revokeKey(id, options));
+keys
+  .command('jwks')
+  .description('print the public keys as a JWKS, for APIs that check those tokens')
+  .option(...json)
+  .action(async () => (await import('./cli/keys.ts')).jwks());
+keys
+  .command('rotate')
+  .description('make a new key; tokens of the one before stay valid until they expire')
+  .option(...json)
+  .action(async (options) => (await import('./cli/keys.ts')).rotate(options));
 
 program
   .command('doctor')

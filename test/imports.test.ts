@@ -15,10 +15,24 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   auth: ['connector', 'expression', 'keystore', 'network'],
   integration: ['auth', 'connector', 'keystore'],
   execute: ['auth', 'connector', 'expression', 'integration', 'keystore', 'network', 'sql'],
+  connection: ['auth', 'connector', 'execute', 'integration', 'keystore'],
   mcp: ['connector', 'execute', 'integration'],
+  http: ['auth', 'connector', 'execute', 'integration', 'keystore'],
   sandbox: [],
-  demo: ['auth', 'cli', 'execute', 'integration', 'sandbox'],
-  cli: ['auth', 'connector', 'demo', 'execute', 'expression', 'integration', 'keystore', 'mcp', 'network'],
+  demo: ['auth', 'cli', 'connector', 'execute', 'integration', 'keystore', 'network', 'sandbox'],
+  cli: [
+    'auth',
+    'connection',
+    'connector',
+    'demo',
+    'execute',
+    'expression',
+    'http',
+    'integration',
+    'keystore',
+    'mcp',
+    'network',
+  ],
 };
 
 /** Packages that one folder alone may use, so that what they do can be found in one place. */
@@ -37,6 +51,9 @@ const ONLY_IN: Readonly<Record<string, readonly string[]>> = {
   jose: ['auth'],
   pg: ['keystore', 'sql'],
   mysql2: ['sql'],
+  'eventsource-parser': ['execute'],
+  '@hono/zod-openapi': ['http'],
+  'rate-limiter-flexible': ['http'],
 };
 
 const files = readdirSync(source, { withFileTypes: true, recursive: true })

@@ -1,4 +1,5 @@
 import { TielineError } from '../errors.ts';
+import { isForm, withField } from '../network/form.ts';
 import type { HttpRequest } from '../network/send.ts';
 import { optionOf, textOf } from './option.ts';
 import { headerOf, withHeader } from './sign/header.ts';
@@ -44,6 +45,7 @@ const PLACES = {
 /** The key as one more field of a form or of a JSON object, which a request without a body then gets. */
 function inBody(request: HttpRequest, name: string, key: string): HttpRequest {
   const { headers, body = '{}' } = request;
+  if (isForm(body)) return { ...request, body: withField(body, name, key) };
   const type = headerOf(headers, 'content-type') ?? 'application/json';
   if (typeof body === 'string' && /^application\/x-www-form-urlencoded\b/i.test(type)) {
     const form = new URLSearchParams(body);

@@ -25,8 +25,8 @@ export type Credential = {
 
 export type Failure = {
   readonly code: string;
-  /** `interrupted`: the answer to an earlier refresh was lost, and what it gave with it. */
-  readonly cause: 'refused' | 'interrupted';
+  /** `interrupted`: the answer to an earlier refresh was lost, and what it gave with it. `revoked`: by the user, here. */
+  readonly cause: 'refused' | 'interrupted' | 'revoked';
   readonly message: string;
   readonly at: number;
 };

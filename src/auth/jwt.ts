@@ -9,7 +9,7 @@ export const jwt: AuthType = {
   schema: {
     type: 'object',
     required: ['key'],
-    properties: { key: { type: 'string', title: 'Signing key', secret: true, minLength: 1 } },
+    properties: { key: { type: 'string', title: 'Signing key', format: 'multiline', secret: true, minLength: 1 } },
   },
   apply: async (option, scope, request, { now, nonce, scripts }) => {
     const spec = optionOf(option, 'jwt');

@@ -7,8 +7,8 @@ export const mtls: AuthType = {
     type: 'object',
     required: ['cert', 'key'],
     properties: {
-      cert: { type: 'string', title: 'Client certificate (PEM)', minLength: 1 },
-      key: { type: 'string', title: 'Private key (PEM)', secret: true, minLength: 1 },
+      cert: { type: 'string', title: 'Client certificate (PEM)', format: 'multiline', minLength: 1 },
+      key: { type: 'string', title: 'Private key (PEM)', format: 'multiline', secret: true, minLength: 1 },
       passphrase: { type: 'string', title: 'Passphrase of the private key', secret: true },
     },
   },

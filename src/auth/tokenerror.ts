@@ -17,6 +17,10 @@ const MOMENTARY = new Set([
   'ratelimited',
 ]);
 
+/** Whether the provider tells it from one that has run out. */
+const isRevoked = ({ error, error_description: text = '' }: oauth.ResponseBodyError): boolean =>
+  error === 'token_revoked' || (/\brevoked\b/i.test(text) && !/\bexpired\b/i.test(text));
+
 /** Seconds, for a provider that does not say when to come back. */
 export const FIRST_WAIT = 5;
 
@@ -25,14 +29,13 @@ export function tokenError(error: unknown, connector: string, last: HttpResponse
   if (error instanceof oauth.ResponseBodyError) {
     const reason = [error.error, error.error_description].flatMap((it) => plain(it) ?? []).join(': ');
     if (GRANT_IS_OVER.has(error.error)) {
-      return new TielineError(
-        'reauthorization_required',
-        `${connector} no longer accepts this authorization (${reason})`,
-        {
-          hint: `Connect the account again: tieline connect ${connector}`,
-          cause: withoutAnswer(error),
-        },
-      );
+      const what = isRevoked(error)
+        ? 'says that this authorization was revoked'
+        : 'no longer accepts this authorization';
+      return new TielineError('reauthorization_required', `${connector} ${what} (${reason})`, {
+        hint: `Connect the account again: tieline connect ${connector}`,
+        cause: withoutAnswer(error),
+      });
     }
     if (error.status < 500 && error.status !== 429 && !MOMENTARY.has(error.error)) {
       return new TielineError('config_invalid', `${connector} refused the token request (${reason})`, {

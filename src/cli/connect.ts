@@ -11,7 +11,7 @@ import type { Engine } from '../execute/engine.ts';
 import { signInAccount, signInKind } from '../execute/signin.ts';
 import { readIntegrations } from '../integration/accounts.ts';
 import { writeApp } from '../integration/app.ts';
-import { checkIdentifier } from '../integration/integration.ts';
+import { checkIdentifier, isPending } from '../integration/integration.ts';
 import { localPrincipal } from '../integration/principal.ts';
 import { openBrowser } from './browser.ts';
 import { listenForCallback } from './callback.ts';
@@ -89,7 +89,7 @@ async function checkFree(
   if (identifier === undefined || reconnect) return;
   const name = checkIdentifier(identifier);
   const { items } = await readIntegrations(engine.keystore, localPrincipal, connector.name);
-  if (!items.some((it) => it.identifier === name)) return;
+  if (!items.some((it) => it.identifier === name && !isPending(it))) return;
   throw new TielineError('integration_exists', `${connector.name} already has an integration ${name}`, {
     hint: EXISTS_HINT,
   });
@@ -115,14 +115,14 @@ async function readInput(source: string): Promise<Values> {
 async function askApp({ engine, config }: Opened, connector: Connector, option: AuthOption): Promise<void> {
   const { app } = connector.definition;
   if (!app || !needsSignIn(option)) return;
-  const there = await engine.app(connector.name);
+  const there = await engine.app(connector.name, localPrincipal.organization);
   const { required } = formOf(app.schema);
   if (required.every((it) => there[it] !== undefined)) return;
   const help = app.helpUri === undefined ? '' : ` See ${app.helpUri}`;
   process.stderr.write(`${connector.title} needs an OAuth app of yours, once.${help}\n`);
   await writeApp(
     engine.keystore,
-    localPrincipal,
+    localPrincipal.organization,
     connector.name,
     await askFields(
       app.schema,
@@ -149,12 +149,15 @@ export async function signIn(
 ): Promise<Granted> {
   if (signInKind(option) === 'device') {
     const arrived = () => Promise.reject(new Error('nobody comes back from another device'));
-    return signInAccount(engine, connector, option, input, { visit: (url, { code }) => visit(url, code), arrived });
+    return signInAccount(engine, localPrincipal, connector, option, input, {
+      visit: (url, { code }) => visit(url, code),
+      arrived,
+    });
   }
   let state = '';
   const callback = await listenForCallback(connector.name, () => state, { port, timeoutMs: PATIENCE });
   try {
-    return await signInAccount(engine, connector, option, input, {
+    return await signInAccount(engine, localPrincipal, connector, option, input, {
       redirectUri: callback.redirectUri,
       visit: (url, started) => {
         state = started.state;

@@ -6,7 +6,7 @@ import { localPrincipal } from '../integration/principal.ts';
 import { openKeystore } from '../keystore/keystore.ts';
 import { version } from '../version.ts';
 import { listAccounts, troubles } from './integrations.ts';
-import { openEngine, shippedConnectors } from './open.ts';
+import { catalogSource, openEngine } from './open.ts';
 import { EXIT, print, told } from './output.ts';
 
 type Check = {
@@ -52,8 +52,7 @@ export async function doctor({ json }: { readonly json?: boolean }): Promise<num
 
 /** Puts the names of those that can be used into `names`. */
 async function checkConnectors(config: Config, names: string[]) {
-  const folders = [shippedConnectors, ...config.folders];
-  const source = { folders, enabled: config.enabled, named: Object.keys(config.connectors) };
+  const source = await catalogSource(config);
   const problems: TielineError[] = [];
   const catalog = await loadCatalog(source, (problem) => void problems.push(problem));
   names.push(...catalog.connectors.map((it) => it.name));

@@ -1,17 +1,18 @@
 import { isTielineError } from '../errors.ts';
 import type { Engine } from '../execute/engine.ts';
 import { accountStatus } from '../execute/health.ts';
-import { revokeAccount } from '../execute/revoke.ts';
+import { revokeAccount, revokeIntegration } from '../execute/revoke.ts';
 import {
   readAllIntegrations,
   readIntegrations,
   removeIntegration,
   renameIntegration,
   setDefaultIntegration,
+  setDisabled,
 } from '../integration/accounts.ts';
-import { checkIdentifier } from '../integration/integration.ts';
+import { checkIdentifier, isPending } from '../integration/integration.ts';
 import { localPrincipal } from '../integration/principal.ts';
-import { resolveIntegration } from '../integration/resolve.ts';
+import { findIntegration } from '../integration/resolve.ts';
 import type { Status } from '../integration/status.ts';
 import { openEngine } from './open.ts';
 import { print, table } from './output.ts';
@@ -100,6 +101,31 @@ export const setDefault = (connector: string, identifier: string, { json }: Json
     return { connector, default: identifier, done: `${identifier} is the default account of ${connector}.` };
   });
 
+/** `tieline integrations disable <connector> <identifier>` */
+export const disable = (connector: string, identifier: string, { json }: Json): Promise<void> =>
+  change(connector, json, async (engine) => {
+    await setDisabled(engine.keystore, localPrincipal, connector, identifier, engine.now());
+    const done = `${identifier} of ${connector} serves no calls until you enable it.`;
+    return { connector, identifier, disabled: true, done };
+  });
+
+/** `tieline integrations enable <connector> <identifier>` */
+export const enable = (connector: string, identifier: string, { json }: Json): Promise<void> =>
+  change(connector, json, async (engine) => {
+    await setDisabled(engine.keystore, localPrincipal, connector, identifier, undefined);
+    return { connector, identifier, disabled: false, done: `${identifier} of ${connector} serves calls.` };
+  });
+
+/** `tieline integrations revoke <connector> <identifier>` */
+export const endAccess = (connector: string, identifier: string, { json }: Json): Promise<void> =>
+  change(connector, json, async (engine) => {
+    const of = engine.catalog.connector(connector);
+    const revoked = await revokeIntegration(engine, localPrincipal, of, identifier);
+    const told = revoked ? 'Its tokens are revoked at the provider' : 'The provider has no way to be told';
+    const done = `Ended the access of ${identifier} of ${connector}. ${told}, and its credentials are wiped here.`;
+    return { connector, identifier, revoked, done };
+  });
+
 /** `tieline integrations rename <connector> <identifier> <new>` */
 export const rename = (connector: string, identifier: string, next: string, { json }: Json): Promise<void> =>
   change(connector, json, async (engine) => {
@@ -124,7 +150,8 @@ export const remove = (connector: string, identifier: string, { json }: Json): P
 /** Whether the tokens of an account were revoked, or why not. An account can be removed all the same. */
 async function revoke(engine: Engine, connector: string, identifier: string): Promise<boolean | string> {
   const all = await readIntegrations(engine.keystore, localPrincipal, connector);
-  const integration = resolveIntegration(all, connector, identifier);
+  const integration = findIntegration(all, connector, identifier);
+  if (isPending(integration)) return false;
   try {
     return await revokeAccount(engine, localPrincipal, engine.catalog.connector(connector), integration);
   } catch (error) {
@@ -142,6 +169,7 @@ async function change<T extends { done: string }>(
   try {
     engine.catalog.connector(connector);
     const { done, ...facts } = await work(engine);
+    engine.changed?.(localPrincipal);
     print(facts, json, () => done);
   } finally {
     await close();

@@ -1,15 +1,16 @@
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readConfig } from '../config.ts';
 import { buildCatalog } from '../connector/catalog.ts';
 import { buildConnector, type Connector } from '../connector/connector.ts';
 import { lint as lintDefinition } from '../connector/lint.ts';
-import { definitionFiles, type Loaded, readDefinition } from '../connector/load.ts';
+import { definitionFiles, type Loaded, readDefinitionFile } from '../connector/load.ts';
 import { at, formatProblem, type Problem } from '../connector/problem.ts';
+import { lintProxies } from '../connector/proxylint.ts';
 import { isTielineError, TielineError } from '../errors.ts';
 import { replay } from '../execute/replay.ts';
 import { loadSandbox } from '../expression/sandbox.ts';
-import { shippedConnectors } from './open.ts';
+import { catalogSource, openCatalog } from './open.ts';
 import { EXIT, print } from './output.ts';
 
 export type Checked = {
@@ -33,7 +34,7 @@ export async function lint(paths: readonly string[], { json }: { readonly json?:
 }
 
 async function filesOf(paths: readonly string[]): Promise<string[]> {
-  if (paths.length === 0) return definitionFiles([shippedConnectors, ...(await readConfig(process.env)).folders]);
+  if (paths.length === 0) return definitionFiles((await catalogSource(await readConfig(process.env))).folders);
   const found = await Promise.all(
     paths.map(async (path) => {
       const entry = await stat(path).catch(() => undefined);
@@ -60,14 +61,16 @@ export async function checkFiles(files: readonly string[]): Promise<Checked> {
   await loadSandbox();
   const problems: Problem[] = [];
   const connectors: Connector[] = [];
+  const sound: Loaded[] = [];
   let tests = 0;
   for (const file of files) {
-    const read = readDefinition(await readFile(file, 'utf8'), file);
+    const read = await readDefinitionFile(file, file);
     const found = 'problems' in read ? read.problems : lintDefinition(read.loaded);
     problems.push(...found);
     if ('problems' in read || found.length > 0) continue;
     const connector = buildConnector(read.loaded);
     connectors.push(connector);
+    sound.push(read.loaded);
     tests += read.loaded.definition.tests.length;
     problems.push(...(await replayAll(connector, read.loaded)));
   }
@@ -77,8 +80,18 @@ export async function checkFiles(files: readonly string[]): Promise<Checked> {
     if (!isTielineError(error)) throw error;
     problems.push(at('all definitions', { line: 1, column: 1 }, 'catalog', error.message));
   }
+  problems.push(...(await checkProxies(sound, connectors)));
   const tools = connectors.reduce((sum, it) => sum + it.actions.length, 0);
   return { files: files.length, tools, tests, problems };
+}
+
+/** The connectors that `proxy` options name may be elsewhere than in the files at hand. */
+async function checkProxies(sound: readonly Loaded[], connectors: readonly Connector[]): Promise<Problem[]> {
+  const check = (known: readonly Connector[]) => sound.flatMap((it) => lintProxies(it, known));
+  if (check(connectors).length === 0) return [];
+  const config = await readConfig(process.env);
+  const all = await openCatalog({ ...config, enabled: 'all' }, () => undefined);
+  return check([...connectors, ...all.connectors]);
 }
 
 async function replayAll(connector: Connector, { definition, source, file }: Loaded): Promise<Problem[]> {

@@ -1,7 +1,7 @@
 import { localPrincipal } from '../integration/principal.ts';
 import { log } from '../log.ts';
 import { runStdio } from '../mcp/stdio.ts';
-import { openEngine, shippedConnectors } from './open.ts';
+import { connectionsFolder, openEngine, shippedConnectors } from './open.ts';
 
 /** `tieline stdio`: the MCP server that a local client starts. */
 export async function stdio(): Promise<void> {
@@ -9,7 +9,7 @@ export async function stdio(): Promise<void> {
   console.log = console.info = console.debug = (...parts: unknown[]) => log.debug(parts.map(String).join(' '));
   const { engine, config, storeFile, reload, close } = await openEngine();
   try {
-    const definitions = [shippedConnectors, ...config.folders];
+    const definitions = [shippedConnectors, ...config.folders, connectionsFolder(config)];
     await runStdio(engine, localPrincipal, { storeFile, definitions, reload });
   } finally {
     await close();

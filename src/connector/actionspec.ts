@@ -1,6 +1,22 @@
 import { z } from 'zod';
 import { duration, expression, isPattern, jsonSchema, text, tree } from './values.ts';
 
+/** How parameters are written and the answer is read, for every kind of request. */
+export const transfer = {
+  includeEmpty: z.boolean().default(false).describe('Sends null as an empty parameter of query or form, not as none.'),
+  stream: z
+    .boolean()
+    .default(false)
+    .describe('Reads a text/event-stream answer: the body is the list of its events, as {event, id, data}.'),
+  until: expression
+    .optional()
+    .describe('With `stream`: true of the last `event`; by default the stream is read to its end.'),
+};
+
+/** Only a stream has a last event to wait for. */
+export const needsStream = ({ stream, until }: { stream: boolean; until?: string | undefined }): boolean =>
+  stream || until === undefined;
+
 /** One HTTP request. At most one of `json`, `form`, `multipart` and `text` is its body. */
 export const requestRule = z
   .strictObject({
@@ -23,7 +39,9 @@ export const requestRule = z
     text: expression.optional(),
     contentType: z.string().optional(),
     followRedirects: z.boolean().default(false).describe('Also to other hosts, without any credential.'),
+    ...transfer,
   })
+  .refine(needsStream, { path: ['until'], error: 'needs stream' })
   .refine((it) => (it.path === undefined) !== (it.url === undefined), 'needs either path or url')
   .refine(
     (it) => [it.json, it.form, it.multipart, it.text].filter((body) => body !== undefined).length <= 1,

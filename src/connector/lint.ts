@@ -10,6 +10,7 @@ import { hostOf } from './host.ts';
 import type { Loaded } from './load.ts';
 import { at, inOrder, type Path, type Problem, type Report } from './problem.ts';
 import { lintSchema, lintSecrets, propertiesOf } from './schemalint.ts';
+import { lintScripts } from './scriptlint.ts';
 
 const ROOTS = new Set([
   'app',
@@ -21,6 +22,7 @@ const ROOTS = new Set([
   'args',
   'response',
   'item',
+  'event',
   'expanded',
   'steps',
   'grant',
@@ -36,6 +38,7 @@ const ROOTS = new Set([
   'request',
   'timestamp',
   'nonce',
+  'user',
 ]);
 
 /** What the schema of the format cannot say. Needs `loadSandbox` first, as scripts are parsed. */
@@ -64,7 +67,7 @@ export function lint(loaded: Loaded): Problem[] {
   lintAuth(definition, report);
   const connector = buildConnector(loaded);
   for (const action of connector.actions) lintAction(connector, action, report);
-  return inOrder(problems);
+  return inOrder([...problems, ...lintScripts(loaded)]);
 }
 
 function lintAction(connector: Connector, action: Action, report: Report): void {
@@ -175,6 +178,7 @@ function lintExpressions(definition: Definition, report: Report): void {
     } else if (node !== null && typeof node === 'object') {
       for (const [key, value] of Object.entries(node)) {
         if (path.length === 0 && (key === 'tests' || key === 'functions')) continue;
+        if (key === 'javascript' && path.at(-2) === 'methods') continue;
         const inner = [...path, Array.isArray(node) ? Number(key) : key];
         if (key.includes('{{')) report(inner, 'expression', `a key cannot hold an expression: ${key}`);
         visit(value, inner);

@@ -9,6 +9,9 @@ export type RequestPlan = {
   readonly headers: Template;
   readonly body: BodyPlan | undefined;
   readonly followRedirects: boolean;
+  readonly includeEmpty?: boolean;
+  /** Present where the answer is read as events. */
+  readonly stream?: { readonly until: Template | undefined } | undefined;
 };
 
 export type BodyPlan =
@@ -111,6 +114,8 @@ export function planRequest(rule: RequestRule): RequestPlan {
     headers: compileTemplate(rule.headers),
     body: planBody(rule),
     followRedirects: rule.followRedirects,
+    includeEmpty: rule.includeEmpty,
+    stream: rule.stream ? { until: optionally(rule.until) } : undefined,
   };
 }
 

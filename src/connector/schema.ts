@@ -66,7 +66,9 @@ export type Field = {
   readonly type?: string;
   readonly title?: string;
   readonly description?: string;
+  /** `multiline` for texts such as a private key. */
   readonly format?: string;
+  readonly enum?: readonly unknown[];
   readonly secret?: boolean;
   readonly default?: unknown;
   readonly examples?: readonly unknown[];

@@ -1,29 +1,26 @@
-import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { apiClient } from '../auth/apiclient.ts';
-import { type Credential, secretsOf } from '../auth/credential.ts';
-import { authType, inputSchema } from '../auth/types.ts';
+import type { Credential } from '../auth/credential.ts';
+import type { Ask, Challenge, VouchedUser } from '../auth/type.ts';
 import type { RetryRules as RetrySpec } from '../connector/actionspec.ts';
-import type { AuthOption, Connector, Server } from '../connector/connector.ts';
+import type { Connector } from '../connector/connector.ts';
 import type { ErrorPlan, RequestPlan } from '../connector/plan.ts';
-import { formOf } from '../connector/schema.ts';
 import type { Values } from '../connector/values.ts';
 import { isTielineError, TielineError } from '../errors.ts';
-import { Scripts } from '../expression/sandbox.ts';
+import type { Scripts } from '../expression/sandbox.ts';
 import type { Scope } from '../expression/template.ts';
-import {
-  type HttpRequest,
-  type HttpResponse,
-  type Send,
-  type Sender,
-  type TlsMaterial,
-  wasNotSent,
-} from '../network/send.ts';
+import { type HttpRequest, type HttpResponse, type Sender, wasNotSent } from '../network/send.ts';
 import { remember } from '../secret.ts';
 import { type Answer, readAnswer } from './answer.ts';
+import { type Authenticator, openAuthenticator, type Prepared } from './authenticator.ts';
+import { sendChallenged } from './challenge.ts';
 import { failureOf } from './failure.ts';
-import { baseUrl, buildRequest, type PageParts, withBase } from './request.ts';
+import { boundSend, checkUnencrypted, delegatedReach, sendWithin } from './reach.ts';
+import { redactedResponse, withoutSecrets } from './redaction.ts';
+import { askOf } from './renew.ts';
+import { buildRequest, type PageParts, withBase } from './request.ts';
 import { type Effect, type RetryRules, retryDecision, waitOf } from './retry.ts';
+import type { AccountParts } from './scope.ts';
+import { type StreamEvent, streamOf, watch } from './stream.ts';
 
 /** Where an account's credential comes from; asks for another one than the version that was refused. */
 export type CredentialSource = (rejectedVersion?: number) => Promise<Credential>;
@@ -37,7 +34,13 @@ export type AccountRequest = {
   readonly retry?: RetrySpec | undefined;
   readonly expected?: 'data' | 'file';
   readonly page?: PageParts | undefined;
+  /** Told how many events of a stream have come, with each of them. */
+  readonly onEvent?: ((count: number) => void) | undefined;
+  /** Every answer but a refusal of the credential is one. */
+  readonly anyStatus?: boolean | undefined;
 };
+
+type Attempt = { readonly response: HttpResponse; readonly answer: Answer };
 
 export type Received = { readonly answer: Answer; readonly bytes: Uint8Array };
 
@@ -45,6 +48,8 @@ export type Received = { readonly answer: Answer; readonly bytes: Uint8Array };
 export type Account = {
   /** Sends a request as the account. Throws what the definition and the status make of the answer. */
   request(request: AccountRequest): Promise<Received>;
+  /** Sends a request to a declared host without the credential. Any status is an answer. */
+  readonly ask: Ask;
   /** Reads the credential, for expressions that come before the first request. */
   ready(): Promise<void>;
   /** The roots that expressions see. */
@@ -55,81 +60,106 @@ export type Account = {
   dispose(): void;
 };
 
-export type AccountOptions = {
+export type AccountOptions = AccountParts & {
   readonly connector: Connector;
-  readonly option: AuthOption;
-  readonly app: Values;
-  readonly settings: Values;
-  readonly facts: Values;
   readonly credentials: CredentialSource;
+  /** The account that authenticates the requests in place of this one, whose credential is given. */
+  readonly delegate?: ((own: Credential) => Promise<AccountOptions>) | undefined;
+  readonly user?: VouchedUser | undefined;
   readonly sender: Sender;
   readonly now: () => number;
   readonly signal?: AbortSignal | undefined;
 };
 
 export function openAccount(options: AccountOptions): Account {
-  const { connector, option, sender, now, signal } = options;
+  const { connector, sender, now, signal } = options;
   const server = connector.server();
-  const scripts = new Scripts({ functions: connector.functions });
-  const schema = inputSchema(option);
   const secrets = new Set<string>();
+  const own = openAuthenticator(options, keep);
+  const { scripts } = own;
   let current: Credential | undefined;
-  let known: { readonly credential: Credential; readonly scope: Scope } | undefined;
-
-  /** The account's own roots stay the same values for one credential, so that the sandbox is given them once. */
-  function scopeOf(credential: Credential, roots: Values = {}): Scope {
-    if (known?.credential !== credential) known = { credential, scope: accountScope(options, credential) };
-    return { ...known.scope, ...roots };
-  }
-
-  async function take(rejectedVersion?: number): Promise<Credential> {
-    current = await options.credentials(rejectedVersion);
-    for (const secret of secretsOf(current, schema)) keep(secret);
-    return current;
-  }
+  let delegate: Promise<Authenticator> | undefined;
 
   function keep(secret: string): void {
     secrets.add(secret);
     remember(secret);
   }
 
-  async function attempt(request: AccountRequest, credential: Credential): Promise<HttpResponse> {
-    const scope = scopeOf(credential, request.roots);
-    const type = authType(option);
-    const { plan, page } = request;
-    const client = apiClient(option, scope, scripts);
-    const built = buildRequest({ plan, server: withBase(server, client?.baseUri), scope, page, scripts });
-    const send = boundSend(sender, connector, scope, scripts, signal, type.tls?.(option, scope, scripts));
-    return send(built, {
-      followRedirects: plan.followRedirects || undefined,
-      authenticate: async (unsigned) => {
-        const made = client?.apply(unsigned) ?? unsigned;
-        const signed = await type.apply(option, scope, made, { now: now(), nonce, scripts });
-        for (const text of addedTexts(unsigned, signed)) keep(text);
-        return signed;
-      },
+  async function take(rejectedVersion?: number): Promise<Credential> {
+    current = await own.take(rejectedVersion);
+    return current;
+  }
+
+  /** What authenticates the requests: this account, or the one that does it in its place. */
+  async function authenticator(open: AccountOptions['delegate']): Promise<Authenticator> {
+    if (!open) return own;
+    delegate ??= (async () => openAuthenticator(await open(current ?? (await take())), keep))();
+    return delegate;
+  }
+
+  /** Longest first, so that one that is part of another leaves nothing of that one behind. */
+  const longestFirst = () => [...secrets].sort((a, b) => b.length - a.length);
+
+  /** What this account's own expressions see while a credential is in use. */
+  const ownCredential = (by: Authenticator, used: Credential): Credential =>
+    by === own ? used : (current ?? NO_CREDENTIAL);
+
+  async function attempt(request: AccountRequest, by: Authenticator, credential: Credential): Promise<Attempt> {
+    const { plan, page, roots, expected = 'data', onEvent } = request;
+    const shown = ownCredential(by, credential);
+    const mine = own.using(shown, roots);
+    const scope = own.scopeOf(shown, roots);
+    const built = buildRequest({ plan, server: withBase(server, mine.client?.baseUri), scope, page, scripts });
+    const visible = by === own ? undefined : (it: StreamEvent) => withoutSecrets(it, longestFirst());
+    const onCount = onEvent && ((_: StreamEvent, count: number) => onEvent(count));
+    const stream = plan.stream && streamOf(plan.stream, scope, scripts, onCount, visible);
+    const more = { followRedirects: plan.followRedirects || undefined, ...(stream && { onData: watch(stream) }) };
+    if (by === own) {
+      const send = sendWithin(sender, mine.reach, server, signal);
+      const response = await answering(mine, built.url, (next) =>
+        send(built, { ...more, authenticate: (it) => mine.authenticate(it, next()) }),
+      );
+      return { response, answer: readAnswer(response, expected, stream) };
+    }
+    const other = by.using(credential);
+    const reach = delegatedReach(mine.reach, other.reach);
+    checkUnencrypted(built.url, reach);
+    const send = sendWithin(sender, reach, server, signal);
+    const given = await answering(other, built.url, (next) => {
+      const authenticate = async (it: HttpRequest) => other.authenticate(await mine.authenticate(it), next());
+      return send(built, { ...more, authenticate });
     });
+    const response = redactedResponse(given, longestFirst());
+    return { response, answer: readAnswer(response, expected, stream) };
   }
 
   return {
     scripts,
-    // Longest first, so that one that is part of another leaves nothing of that one behind.
-    secrets: () => [...secrets].sort((a, b) => b.length - a.length),
-    scope: (roots) => scopeOf(current ?? { version: 0, input: {}, values: {}, obtainedAt: 0 }, roots),
-    dispose: () => scripts.dispose(),
+    secrets: longestFirst,
+    scope: (roots) => own.scopeOf(current ?? NO_CREDENTIAL, roots),
+    dispose() {
+      own.dispose();
+      void delegate?.then(
+        (it) => it.dispose(),
+        () => undefined,
+      );
+    },
+    ask: (plan, scope, more) =>
+      askOf(connector, boundSend(sender, connector, scope, scripts, signal), scripts)(plan, scope, more),
     async ready() {
       if (!current) await take();
     },
     async request(request) {
       const rules = retryRules(request.retry);
       const deadline = now() + server.timeouts.total;
-      let credential = await take();
+      const by = await authenticator(options.delegate);
+      const takeFor = (rejectedVersion?: number) => (by === own ? take(rejectedVersion) : by.take(rejectedVersion));
+      let credential = await takeFor();
       let hasRefreshed = false;
       for (let count = 1; ; count++) {
-        let outcome: { response: HttpResponse; answer: Answer } | { error: unknown };
+        let outcome: Attempt | { error: unknown };
         try {
-          const response = await attempt(request, credential);
-          outcome = { response, answer: readAnswer(response, request.expected ?? 'data') };
+          outcome = await attempt(request, by, credential);
         } catch (error) {
           outcome = { error };
         }
@@ -149,13 +179,14 @@ export function openAccount(options: AccountOptions): Account {
         const { response, answer } = outcome;
         const waitMs = decision.retryAfterMs ?? waitOf(response, rules.waitFrom, now());
         const retryAfter = waitMs === undefined ? undefined : Math.ceil(waitMs / 1_000);
-        const scope = scopeOf(credential, request.roots);
+        const scope = own.scopeOf(ownCredential(by, credential), request.roots);
         const failure = failureOf(request.errors, answer, scope, { scripts, retryAfter });
-        if (!failure) return { answer, bytes: response.bytes };
+        const isAnswer = !failure || (request.anyStatus && failure.code !== 'token_rejected');
+        if (isAnswer) return { answer, bytes: response.bytes };
         if (failure.code !== 'token_rejected' || hasRefreshed) throw failure;
         // The provider may have ended a token before its time: ask for a newer one, once.
         hasRefreshed = true;
-        credential = await take(credential.version).catch((error: unknown) => {
+        credential = await takeFor(credential.version).catch((error: unknown) => {
           throw isTielineError(error) && error.code === 'token_rejected' ? failure : error;
         });
       }
@@ -163,78 +194,16 @@ export function openAccount(options: AccountOptions): Account {
   };
 }
 
-/** The roots of an account: what the operator set, what the user typed, what the provider gave. */
-export function accountScope(
-  options: Pick<AccountOptions, 'option' | 'app' | 'settings' | 'facts'>,
-  credential: Credential,
-): Scope {
-  const { input } = credential;
-  const { fields } = formOf(inputSchema(options.option));
-  const secrets = Object.fromEntries(Object.entries(input).filter(([name]) => fields[name]?.secret === true));
-  return {
-    app: options.app,
-    input,
-    secrets,
-    settings: options.settings,
-    credentials: credential.values,
-    account: options.facts,
-  };
+/** Sends, and answers what the server asks where the account can. */
+function answering(
+  { challenges }: Prepared,
+  { origin }: URL,
+  send: (next: () => Challenge | undefined) => Promise<HttpResponse>,
+): Promise<HttpResponse> {
+  return challenges ? sendChallenged({ ...challenges, origin, send }) : send(() => undefined);
 }
 
-const nonce = (): string => randomBytes(16).toString('hex');
-
-/** What authentication put into headers and query: as it travels a secret may have a form of its own. */
-function* addedTexts(unsigned: HttpRequest, signed: HttpRequest): Generator<string> {
-  const texts = ({ headers, url }: HttpRequest) => new Map([...Object.entries(headers), ...url.searchParams]);
-  const before = texts(unsigned);
-  for (const [name, value] of texts(signed)) {
-    if (before.get(name) === value || /(?:^|-)date$/i.test(name)) continue;
-    yield value.slice(value.lastIndexOf(' ') + 1);
-    yield value;
-  }
-}
-
-/** The sender, held to the hosts that the definition declares. Certificates are for the host of the base URL only. */
-export function boundSend(
-  sender: Sender,
-  connector: Connector,
-  scope: Scope,
-  scripts: Scripts | undefined,
-  signal: AbortSignal | undefined,
-  shown: TlsMaterial = {},
-): Send {
-  const server = connector.server();
-  const declared = server.allowHosts.map((it) => it.evaluate(scope, scripts)).filter((it) => typeof it === 'string');
-  const home = homeOf(server, scope, scripts);
-  const allowedHosts = new Set([...(home === undefined ? [] : [home]), ...declared.map(hostOf)]);
-  const tls = { ...(server.tls.evaluate(scope, scripts) as TlsMaterial), ...shown };
-  const { connect, read, total } = server.timeouts;
-  return (request, more = {}) =>
-    sender.send(request, {
-      allowedHosts,
-      timeouts: { connectMs: connect, headersMs: read, bodyMs: read, totalMs: total },
-      maxBytes: server.maxBytes,
-      signal,
-      ...(request.url.host === home && { tls }),
-      ...more,
-    });
-}
-
-/** Undefined while the base URL hangs on a fact that the first token brings; requests to it fail on their own. */
-function homeOf(server: Server, scope: Scope, scripts: Scripts | undefined): string | undefined {
-  try {
-    return baseUrl(server, scope, scripts).host;
-  } catch (error) {
-    if (isTielineError(error) && error.code === 'arguments_invalid') return undefined;
-    throw error;
-  }
-}
-
-/** A declared host may be written as `host`, `host:port` or an address. */
-function hostOf(text: string): string {
-  const address = text.includes('://') ? text : `https://${text}`;
-  return URL.canParse(address) ? new URL(address).host : text;
-}
+const NO_CREDENTIAL: Credential = { version: 0, input: {}, values: {}, obtainedAt: 0 };
 
 function retryRules(spec: RetrySpec | undefined): RetryRules {
   const { attempts, on, backoff, waitFrom } = spec ?? DEFAULT_RETRY;

@@ -1,5 +1,6 @@
 import { TielineError } from '../errors.ts';
 import type { HttpResponse } from '../network/send.ts';
+import { type EventStream, isEventStream } from './stream.ts';
 
 /** What a provider answered, as expressions see it. */
 export type Answer = {
@@ -9,15 +10,19 @@ export type Answer = {
   readonly body: unknown;
 };
 
-/** Reads a response. A body that claims to be JSON and is not, or a web page instead of data, is `upstream_invalid`. */
-export function readAnswer(response: HttpResponse, expected: 'data' | 'file'): Answer {
+/**
+ * Reads a response, that of a stream as its events. A body that claims to be JSON and is not, or a web page instead of
+ * data, is `upstream_invalid`.
+ */
+export function readAnswer(response: HttpResponse, expected: 'data' | 'file', stream?: EventStream): Answer {
   const { status, headers } = response;
-  return { status, headers, body: readBody(response, expected) };
+  return { status, headers, body: readBody(response, expected, stream) };
 }
 
-function readBody({ status, headers, bytes }: HttpResponse, expected: 'data' | 'file'): unknown {
+function readBody({ status, headers, bytes }: HttpResponse, expected: 'data' | 'file', stream?: EventStream): unknown {
   const isSuccess = status < 300;
   if (expected === 'file' && isSuccess) return null;
+  if (stream && isSuccess && isEventStream(headers)) return readEvents(stream, bytes);
   const text = new TextDecoder().decode(bytes); // also takes a byte order mark away, which JSON.parse refuses
   if (text.trim() === '') return null;
   const type = (headers['content-type'] ?? '').toLowerCase();
@@ -35,6 +40,13 @@ function readBody({ status, headers, bytes }: HttpResponse, expected: 'data' | '
     throw invalid('a web page instead of data');
   }
   return text;
+}
+
+function readEvents(stream: EventStream, bytes: Uint8Array): unknown {
+  const events = stream.read(new TextDecoder().decode(bytes));
+  // Two levels are those of the list and the event.
+  if (isDeeper(events, DEEPEST + 2)) throw invalid(`events nested more than ${DEEPEST} deep`);
+  return events;
 }
 
 /** What reads the value after this, `JSON.stringify` first, ends the stack on deeper ones. */

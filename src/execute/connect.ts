@@ -1,24 +1,36 @@
-import { type Credential, isDue, renewed } from '../auth/credential.ts';
-import { runMethod } from '../auth/method.ts';
+import { type Credential, isDue, renewed, secretsOf } from '../auth/credential.ts';
+import { askMethod, grantedBy, sourceOf } from '../auth/method.ts';
 import { templateTree } from '../auth/option.ts';
 import type { Granted } from '../auth/type.ts';
 import { inputSchema, renewalFor } from '../auth/types.ts';
-import { requestRule } from '../connector/actionspec.ts';
+import { type RequestRule, requestRule } from '../connector/actionspec.ts';
 import type { AuthOption, Connector } from '../connector/connector.ts';
 import { planError, planRequest } from '../connector/plan.ts';
 import { withDefaults } from '../connector/schema.ts';
 import type { Values } from '../connector/values.ts';
 import { TielineError } from '../errors.ts';
 import { loadSandbox, Scripts } from '../expression/sandbox.ts';
-import type { Scope } from '../expression/template.ts';
-import { addIntegration, readIntegrations, replaceCredential, updateIntegration } from '../integration/accounts.ts';
-import { checkIdentifier, type Integration } from '../integration/integration.ts';
+import {
+  addIntegration,
+  connectPending,
+  readIntegrations,
+  replaceCredential,
+  updateIntegration,
+} from '../integration/accounts.ts';
+import { checkIdentifier, type Integration, isPending } from '../integration/integration.ts';
 import type { Principal } from '../integration/principal.ts';
-import { type Account, accountScope, openAccount } from './account.ts';
+import { remember } from '../secret.ts';
+import { type Account, openAccount } from './account.ts';
+import { testByFunction } from './accounttest.ts';
 import type { Engine } from './engine.ts';
-import { renewCredential } from './renew.ts';
+import { delegateOf, withTarget } from './proxy.ts';
+import { boundSend } from './reach.ts';
+import { askOf, renewCredential } from './renew.ts';
+import { type AccountParts, accountScope } from './scope.ts';
 import { probeSql } from './sql.ts';
+import { accountOptions } from './stored.ts';
 import { checkArguments } from './validate.ts';
+import { vouchedUser } from './vouch.ts';
 
 export type ConnectInput = {
   readonly connector: string;
@@ -38,37 +50,40 @@ export type Connected = { readonly integration: Integration; readonly isDefault:
 
 /**
  * Links an account: checks what was typed, tries the credentials at the provider, asks who the account is, and only
- * then stores it. Throws `arguments_invalid`, `integration_exists`, or what the provider's refusal means.
+ * then stores it, in place of a pending one of that identifier. Throws `arguments_invalid`, `integration_exists`, or
+ * what the provider's refusal means.
  */
 export async function connectAccount(engine: Engine, who: Principal, wanted: ConnectInput): Promise<Connected> {
   await loadSandbox();
   const connector = engine.catalog.connector(wanted.connector);
   const option = optionNamed(connector, wanted.option);
-  const input = withoutBlanks(wanted.input);
-  checkArguments(inputSchema(option), input, 'the connection parameters');
+  const typed = withoutBlanks(wanted.input);
+  checkArguments(inputSchema(option), typed, 'the connection parameters');
+  const input = await withTarget(engine, who, connector, option, typed);
   const settings = connector.settings ? withDefaults(connector.settings, wanted.settings ?? {}) : {};
   if (connector.settings) checkArguments(connector.settings, settings, 'the settings');
-  const app = await engine.app(connector.name);
-  const probe = await probeAccount(engine, connector, option, { app, settings, input, tokens: wanted.tokens });
+  const app = await engine.app(connector.name, who.organization);
+  const probe = await probeAccount(engine, who, connector, option, { app, settings, input, tokens: wanted.tokens });
   const identifier = checkIdentifier(wanted.identifier ?? probe.facts.identifier ?? 'default');
   const { credential, facts, tested } = probe;
-  const before = await readIntegrations(engine.keystore, who, connector.name);
+  const before = await readIntegrations(engine.keystore, who, connector.name, engine.now());
   const existing = before.items.find((it) => it.identifier === identifier);
-  if (existing && wanted.reconnect) {
+  if (existing && !isPending(existing) && wanted.reconnect) {
     checkSameAccount(connector, existing, facts);
     await replaceCredential(engine.keystore, who, existing, credential);
     // They may be of another option, and another account at the provider.
     const found = { option: option.key, settings: { ...existing.settings, ...wanted.settings }, account: facts };
     const integration = (await updateIntegration(engine.keystore, who, existing, found)) ?? existing;
+    engine.changed?.(who);
     return { integration, isDefault: before.default === existing.id, tested };
   }
-  const integration = await addIntegration(
-    engine.keystore,
-    who,
-    { connector: connector.name, identifier, option: option.key, settings, account: facts, createdAt: engine.now() },
-    credential,
-  );
-  const after = await readIntegrations(engine.keystore, who, connector.name);
+  const found = { option: option.key, settings, account: facts, createdAt: engine.now() };
+  const integration =
+    existing && isPending(existing)
+      ? await connectPending(engine.keystore, who, existing, found, credential)
+      : await addIntegration(engine.keystore, who, { connector: connector.name, identifier, ...found }, credential);
+  engine.changed?.(who);
+  const after = await readIntegrations(engine.keystore, who, connector.name, engine.now());
   return { integration, isDefault: after.default === integration.id, tested };
 }
 
@@ -104,6 +119,7 @@ type Facts = Values & { readonly key?: string; readonly label?: string; readonly
 /** Uses credentials that are not stored yet: makes the first token, runs the test, asks who the account is. */
 async function probeAccount(
   engine: Engine,
+  who: Principal,
   connector: Connector,
   option: AuthOption,
   { app, settings, input, tokens }: { app: Values; settings: Values; input: Values; tokens: Granted | undefined },
@@ -113,14 +129,18 @@ async function probeAccount(
   const parts = { option, app, settings, facts: given };
   const { now, sender } = engine;
   const typed: Credential = { version: 0, input, values: {}, obtainedAt: now() };
-  const values = valuesOf(connector, option, accountScope(parts, typed)) ?? input;
-  let credential = renewed({ ...typed, values }, tokens ?? { values: {} }, now());
+  const made = await madeOf(engine, connector, parts, typed);
+  let credential = renewed({ ...typed, values: made.values }, { ...made, values: {}, ...tokens }, now());
   const renewal = renewalFor(option);
   const account = openAccount({
     ...parts,
     connector,
     sender,
     now,
+    user: vouchedUser(engine, who),
+    delegate: delegateOf(engine, who, { connector: connector.name }, option, (other, it) =>
+      accountOptions(engine, who, other, it),
+    ),
     credentials: async (rejectedVersion) => {
       const scope = accountScope(parts, credential);
       const isStale = rejectedVersion === credential.version || renewal?.isMissing(scope) || isDue(credential, now());
@@ -148,13 +168,22 @@ async function probeAccount(
   }
 }
 
-/** What is kept of what the user typed, where the definition says. */
-function valuesOf(connector: Connector, option: AuthOption, scope: Scope): Values | undefined {
+/** What is kept of what the user typed: what the definition makes of it, else all of it. */
+export async function madeOf(
+  engine: Engine,
+  connector: Connector,
+  parts: AccountParts,
+  typed: Credential,
+): Promise<Granted> {
+  const { option } = parts;
   const method = option.methods.getCredentialsFromConnectionParameters;
-  if (!method) return undefined;
+  if (!method) return { values: typed.input };
+  for (const secret of secretsOf(typed, inputSchema(option))) remember(secret);
+  const scope = accountScope(parts, typed);
   const scripts = new Scripts({ functions: connector.functions });
   try {
-    return runMethod(method, scope, scripts);
+    const ask = askOf(connector, boundSend(engine.sender, connector, scope, scripts, undefined), scripts);
+    return grantedBy(await askMethod(method, { scope, scripts, ask }), engine.now());
   } finally {
     scripts.dispose();
   }
@@ -163,17 +192,29 @@ function valuesOf(connector: Connector, option: AuthOption, scope: Scope): Value
 /** Throws when the account does not work; false when the definition says no way to tell. */
 export async function testAccount(account: Account, connector: Connector, option: AuthOption): Promise<boolean> {
   const { testPath } = connector.definition.server;
-  const test =
-    option.methods.test ??
-    (testPath === undefined ? undefined : { request: requestRule.parse({ path: testPath }), ok: undefined });
-  if (!test) return false;
-  const errors = connector.definition.errors.map(planError);
-  const { answer } = await account.request({ plan: planRequest(test.request), roots: {}, effect: 'read', errors });
+  const { test } = option.methods;
+  const source = test && sourceOf(test);
+  const request = test?.request ?? (testPath === undefined ? undefined : requestRule.parse({ path: testPath }));
+  if (source === undefined && !request) return false;
   const ok =
-    test.ok === undefined || templateTree(test.ok).evaluate(account.scope({ response: answer }), account.scripts);
+    source === undefined
+      ? request && (await testByRequest(account, connector, request, test?.ok))
+      : await testByFunction(account, source, connector.title);
   if (!ok)
     throw new TielineError('token_rejected', `the test of ${connector.title} did not succeed with these credentials`);
   return true;
+}
+
+async function testByRequest(
+  account: Account,
+  connector: Connector,
+  request: RequestRule,
+  ok: string | undefined,
+): Promise<boolean> {
+  const errors = connector.definition.errors.map(planError);
+  const { answer } = await account.request({ plan: planRequest(request), roots: {}, effect: 'read', errors });
+  if (ok === undefined) return true;
+  return Boolean(templateTree(ok).evaluate(account.scope({ response: answer }), account.scripts));
 }
 
 async function identify(account: Account, connector: Connector): Promise<Facts> {

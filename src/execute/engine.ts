@@ -1,5 +1,8 @@
+import type { Credential } from '../auth/credential.ts';
+import type { SigningKeys } from '../auth/signingkeys.ts';
 import type { Catalog } from '../connector/catalog.ts';
 import type { Values } from '../connector/values.ts';
+import type { Principal } from '../integration/principal.ts';
 import type { Keystore } from '../keystore/keystore.ts';
 import type { Sender } from '../network/send.ts';
 import type { Audit } from './audit.ts';
@@ -14,10 +17,16 @@ export type Engine = {
   readonly sender: Sender;
   /** By default only public hosts, and no files. */
   readonly sql?: OpenSql | undefined;
+  /** For tokens of Tieline's own. Absent where none are signed. */
+  readonly signingKeys?: SigningKeys | undefined;
   readonly audit: Audit;
   readonly policy: (connector: string) => Policy;
-  /** The operator's parameters of a connector, such as its OAuth client. */
-  readonly app: (connector: string) => Promise<Values>;
+  /** Parameters of a connector for an organization, such as its OAuth client. Its own come before the operator's. */
+  readonly app: (connector: string, organization: string) => Promise<Values>;
+  /** Given the credential of an account each time before it is used, for who keeps it elsewhere. A failure ends the call. */
+  readonly onCredential?: ((credential: Credential) => Promise<void>) | undefined;
+  /** To be called when the integrations of a user have changed, and with them their tools. */
+  readonly changed?: ((who: Pick<Principal, 'organization' | 'user'>) => void) | undefined;
   /** Epoch milliseconds. */
   readonly now: () => number;
 };

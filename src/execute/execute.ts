@@ -47,7 +47,7 @@ export async function execute(engine: Engine, who: Principal, call: Call): Promi
     checkPolicy(engine.policy(connector.name), who, action);
     const { args, page } = readArguments(action, call.params);
     integration = resolveIntegration(
-      await readIntegrations(engine.keystore, who, connector.name),
+      await readIntegrations(engine.keystore, who, connector.name, engine.now()),
       connector.name,
       call.identifier,
     );

@@ -1,6 +1,6 @@
 import type { Action } from '../connector/action.ts';
 import { TielineError } from '../errors.ts';
-import type { Principal } from '../integration/principal.ts';
+import type { Principal, Scope } from '../integration/principal.ts';
 
 /** What the operator allows of one connector. Patterns name entity.action pairs; `*` stands for any characters. */
 export type Policy = {
@@ -28,13 +28,16 @@ export function checkPolicy(policy: Policy, who: Principal, action: Action): voi
       hint: 'Whoever runs this server can allow it in config.yaml.',
     });
   }
-  const needed = action.spec.effect === 'read' ? 'read' : 'write';
+  const needed = neededScope(action);
   if (!who.scopes.has(needed)) {
     throw new TielineError('policy_denied', `${pair} needs the scope ${needed}`, {
       hint: 'Sign in again and allow it.',
     });
   }
 }
+
+/** The scope that lets a caller run the action. */
+export const neededScope = (action: Action): Scope => (action.spec.effect === 'read' ? 'read' : 'write');
 
 const patterns = new Map<string, RegExp>();
 

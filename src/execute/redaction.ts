@@ -1,3 +1,4 @@
+import type { HttpResponse } from '../network/send.ts';
 import { scrubValues } from '../secret.ts';
 
 /** The data without these texts: a provider may echo what it was sent, and that does not go on to the caller. */
@@ -16,4 +17,17 @@ function scrubTree(value: unknown, secrets: readonly string[]): unknown {
   const text = String(value);
   const clean = scrubValues(text, secrets);
   return clean === text ? value : clean;
+}
+
+/**
+ * The response without these texts and without cookies, for a definition that may not learn even from an echo what it
+ * was sent with.
+ */
+export function redactedResponse(response: HttpResponse, secrets: readonly string[]): HttpResponse {
+  const { 'set-cookie': _, ...headers } = response.headers;
+  const shown = Object.entries(headers).map(([name, value]) => [name, scrubValues(value, secrets)]);
+  const text = Buffer.from(response.bytes).toString('utf8');
+  const clean = scrubValues(text, secrets);
+  const bytes = clean === text ? response.bytes : Buffer.from(clean, 'utf8');
+  return { ...response, headers: Object.fromEntries(shown), bytes };
 }

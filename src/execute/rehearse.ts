@@ -1,5 +1,6 @@
+import { openSigningKeys } from '../auth/signingkeys.ts';
 import { buildCatalog } from '../connector/catalog.ts';
-import type { Connector } from '../connector/connector.ts';
+import { type AuthOption, buildConnector, type Connector } from '../connector/connector.ts';
 import type { Values } from '../connector/values.ts';
 import { isTielineError, type TielineError } from '../errors.ts';
 import { addIntegration } from '../integration/accounts.ts';
@@ -57,17 +58,32 @@ export async function rehearse(
   const statements: Statement[] = [];
   const keystore = await memoryKeystore();
   const { entity, action, args, app = {}, input = {}, settings = {}, account = {}, credentials = {} } = rehearsal;
-  const option = optionNamed(connector, rehearsal.option).key;
+  const option = optionNamed(connector, rehearsal.option);
   const now = Date.now();
+  const target = standInFor(connector, option);
+  const other =
+    target &&
+    (await addIntegration(
+      keystore,
+      localPrincipal,
+      { connector: target.name, identifier: 'rehearsal', option: 'none', settings, account, createdAt: now },
+      { version: 1, input, values: {}, obtainedAt: now },
+    ));
   await addIntegration(
     keystore,
     localPrincipal,
-    { connector: connector.name, identifier: 'rehearsal', option, settings, account, createdAt: now },
-    { version: 1, input, values: { ...input, ...credentials }, obtainedAt: now },
+    { connector: connector.name, identifier: 'rehearsal', option: option.key, settings, account, createdAt: now },
+    {
+      version: 1,
+      input: { ...input, ...(other && { integration: other.id }) },
+      values: { ...input, ...credentials },
+      obtainedAt: now,
+    },
   );
   const engine = {
-    catalog: buildCatalog([connector]),
+    catalog: buildCatalog(target ? [connector, target] : [connector]),
     keystore,
+    signingKeys: openSigningKeys({ keystore, now: Date.now, issuer: 'tieline' }),
     sender,
     sql: sqlRecorder(statements),
     audit: noAudit,
@@ -84,6 +100,14 @@ export async function rehearse(
   } finally {
     await keystore.close();
   }
+}
+
+/** What a `proxy` option names is not at hand: a connector of that name at the same hosts, which adds nothing. */
+function standInFor({ definition, file }: Connector, { spec }: AuthOption): Connector | undefined {
+  if (spec.type !== 'proxy') return undefined;
+  const none = { type: 'none', title: 'None', ui: {}, methods: {} } as const;
+  const auth = { methods: {}, options: { none } };
+  return buildConnector({ definition: { ...definition, connector: spec.connector, auth, entities: {} }, file });
 }
 
 /** Checks statements as a connection does, and keeps them instead of running them. */

@@ -32,11 +32,14 @@ export function buildRequest(input: BuildInput): HttpRequest {
   if (page?.url === undefined) {
     const query = [server.query, plan.query].map((it) => it.evaluate(scope, scripts) as Record<string, unknown>);
     for (const [name, value] of Object.entries({ ...query[0], ...query[1], ...page?.query }))
-      for (const text of textsOf(`query parameter ${name}`, value)) url.searchParams.append(name, text);
+      for (const text of textsOf(`query parameter ${name}`, value, plan.includeEmpty))
+        url.searchParams.append(name, text);
   }
-  const body = (plan.body ?? page?.json) && buildBody(plan.body ?? NO_BODY, scope, page, scripts);
+  const body = (plan.body ?? page?.json) && buildBody(plan.body ?? NO_BODY, plan, scope, page, scripts);
   const headers = headerTexts({
-    accept: 'application/json, */*;q=0.5',
+    accept: plan.stream ? 'text/event-stream, application/json;q=0.9, */*;q=0.5' : 'application/json, */*;q=0.5',
+    // A compressed stream would be understood at its end only.
+    ...(plan.stream && { 'accept-encoding': 'identity' }),
     'user-agent': 'tieline',
     ...(body?.contentType !== undefined && { 'content-type': body.contentType }),
     ...lowerCase(server.headers.evaluate(scope, scripts)),
@@ -96,9 +99,10 @@ function pageAddress(next: string, first: URL): URL {
   return url;
 }
 
-/** The texts of a parameter: one for each item of a list, none for what is absent. */
-function textsOf(name: string, value: unknown): string[] {
+/** The texts of a parameter: one for each item of a list, none for what is absent. Null is absent or empty. */
+function textsOf(name: string, value: unknown, includeEmpty = false): string[] {
   return [value].flat().flatMap((it) => {
+    if (it === null && includeEmpty) return [''];
     if (it === undefined || it === null) return [];
     if (typeof it === 'object') throw new TielineError('arguments_invalid', `${name} cannot hold an object`);
     return [String(it)];
@@ -110,7 +114,13 @@ const NO_BODY: BodyPlan = { kind: 'json', content: compileTemplate({}), contentT
 
 type Body = { readonly content: NonNullable<HttpRequest['body']>; readonly contentType: string | undefined };
 
-function buildBody(plan: BodyPlan, scope: Scope, page: PageParts | undefined, scripts: Scripts | undefined): Body {
+function buildBody(
+  plan: BodyPlan,
+  { includeEmpty }: Pick<RequestPlan, 'includeEmpty'>,
+  scope: Scope,
+  page: PageParts | undefined,
+  scripts: Scripts | undefined,
+): Body {
   if (plan.kind === 'multipart') {
     const parts = plan.parts.flatMap((it): Part[] => {
       const value = it.value?.evaluate(scope, scripts);
@@ -119,7 +129,7 @@ function buildBody(plan: BodyPlan, scope: Scope, page: PageParts | undefined, sc
         const file = asFile(given);
         return [{ name: it.name, file: { name: file.name, mimeType: mimeTypeOf(file), bytes: fileBytes(file) } }];
       }
-      return textsOf(`form field ${it.name}`, value).map((text) => ({ name: it.name, value: text }));
+      return textsOf(`form field ${it.name}`, value, includeEmpty).map((text) => ({ name: it.name, value: text }));
     });
     return { content: formData(parts), contentType: undefined };
   }
@@ -131,7 +141,7 @@ function buildBody(plan: BodyPlan, scope: Scope, page: PageParts | undefined, sc
   if (plan.kind === 'form') {
     const form = new URLSearchParams();
     for (const [name, value] of Object.entries((content ?? {}) as Record<string, unknown>))
-      for (const text of textsOf(`form field ${name}`, value)) form.append(name, text);
+      for (const text of textsOf(`form field ${name}`, value, includeEmpty)) form.append(name, text);
     return { content: form.toString(), contentType: plan.contentType ?? 'application/x-www-form-urlencoded' };
   }
   const text = typeof content === 'object' && content !== null ? JSON.stringify(content) : String(content ?? '');

@@ -1,13 +1,16 @@
+import type { Credential } from '../auth/credential.ts';
 import { readCredential } from '../auth/fresh.ts';
 import { revokeTokens } from '../auth/revoke.ts';
 import type { Connector } from '../connector/connector.ts';
 import { loadSandbox, Scripts } from '../expression/sandbox.ts';
-import { credentialKey } from '../integration/accounts.ts';
+import { credentialKey, readIntegrations, wipeCredential } from '../integration/accounts.ts';
 import type { Integration } from '../integration/integration.ts';
 import type { Principal } from '../integration/principal.ts';
-import { accountScope, boundSend } from './account.ts';
+import { findConnected } from '../integration/resolve.ts';
 import type { Engine } from './engine.ts';
+import { boundSend } from './reach.ts';
 import { askOf } from './renew.ts';
+import { accountScope } from './scope.ts';
 import { accountOptions } from './stored.ts';
 
 /**
@@ -33,4 +36,29 @@ export async function revokeAccount(
   } finally {
     scripts.dispose();
   }
+}
+
+/**
+ * Ends the access of an account: its tokens at the provider, then its stored credential. It keeps identifier, identity
+ * and place, and a new connect brings it back. False when the definition gives no way to tell the provider.
+ *
+ * Throws what the provider's refusal means; then nothing has changed, so that it can be tried again.
+ */
+export async function revokeIntegration(
+  engine: Engine,
+  who: Principal,
+  connector: Connector,
+  identifier: string,
+): Promise<boolean> {
+  const { keystore, now } = engine;
+  const integration = findConnected(
+    await readIntegrations(keystore, who, connector.name, now()),
+    connector.name,
+    identifier,
+  );
+  const stored = await keystore.read<Credential>(credentialKey(who, connector.name, integration.id));
+  if (stored?.value.failure?.cause === 'revoked') return true;
+  const isToldTo = stored !== undefined && (await revokeAccount(engine, who, connector, integration));
+  await wipeCredential(keystore, who, integration, now());
+  return isToldTo;
 }

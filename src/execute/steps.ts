@@ -8,7 +8,8 @@ import { buildMime } from './mime.ts';
 import { nextPosition, type PageArguments, pageParts } from './paging.ts';
 import { type Done, shapeResult } from './result.ts';
 
-export type OnProgress = (done: number, total: number, message: string) => void;
+/** `total` is undefined while nobody knows it. */
+export type OnProgress = (done: number, total: number | undefined, message: string) => void;
 
 /** One call of an action that is made of HTTP requests. */
 export type Work = {
@@ -60,7 +61,7 @@ async function runSteps(work: Work) {
 }
 
 function requestStep(
-  { account, action, plan, page }: Work,
+  { account, action, plan, page, onProgress }: Work,
   step: Extract<StepPlan, { request: unknown }>,
   roots: Values,
   isLast: boolean,
@@ -74,5 +75,6 @@ function requestStep(
     retry: action.retry,
     expected: isLast && plan.result.kind === 'file' && !plan.result.base64 ? 'file' : 'data',
     page: isLast && plan.pagination ? pageParts(plan.pagination, page) : undefined,
+    onEvent: onProgress && ((count) => onProgress(count, undefined, count === 1 ? '1 event' : `${count} events`)),
   });
 }

@@ -10,19 +10,29 @@ const validators = new WeakMap<JsonSchema, Validator>();
 const MOST_PROBLEMS = 8;
 const LONGEST_NAME = 80;
 
+/** What is wrong with one argument; `at` is its path, empty for the whole. */
+export type Finding = { readonly at: string; readonly text: string; readonly message: string };
+
 /** Throws `arguments_invalid` that names every argument at fault and what it should be. */
 export function checkArguments(schema: JsonSchema, args: unknown, what = 'the arguments'): void {
+  const problems = [...new Set(findProblems(schema, args).map((it) => it.message))];
+  if (problems.length === 0) return;
+  throw new TielineError('arguments_invalid', `${what} do not fit: ${problems.slice(0, MOST_PROBLEMS).join('; ')}`, {
+    hint: 'Correct them and call again.',
+  });
+}
+
+/** All that is wrong; never empty for arguments that do not fit. */
+export function findProblems(schema: JsonSchema, args: unknown): readonly Finding[] {
   let validator = validators.get(schema);
   if (!validator) {
     validator = new Validator(schema as object, '2020-12', false);
     validators.set(schema, validator);
   }
   const { valid, errors } = validator.validate(args);
-  if (valid) return;
-  const problems = [...new Set(leaves(errors).map((it) => explain(it, schema)))];
-  throw new TielineError('arguments_invalid', `${what} do not fit: ${problems.slice(0, MOST_PROBLEMS).join('; ')}`, {
-    hint: 'Correct them and call again.',
-  });
+  if (valid) return [];
+  const found = leaves(errors).map((it) => explain(it, schema));
+  return found.length > 0 ? found : [finding('the value', 'is not allowed')];
 }
 
 /** The findings at the bottom: those that are not merely about another finding inside them. */
@@ -33,16 +43,16 @@ function leaves(errors: readonly OutputUnit[]): readonly OutputUnit[] {
   return inner.length > 0 ? inner.filter((it) => it.keyword !== 'false') : errors;
 }
 
-function explain({ instanceLocation, keyword, error }: OutputUnit, schema: JsonSchema): string {
+function explain({ instanceLocation, keyword, error }: OutputUnit, schema: JsonSchema): Finding {
   const at = instanceLocation.replace(/^#\/?/, '').replaceAll('/', '.');
   if (keyword === 'additionalProperties') {
     const name = nameIn(/^Property "(.*)" does not match/s.exec(error));
     const near = at === '' ? nearest(name, Object.keys(formOf(schema).fields)) : undefined;
-    return `${at ? `${at}.` : ''}${name} is not known${near ? `, did you mean ${near}?` : ''}`;
+    return finding(at ? `${at}.${name}` : name, `is not known${near ? `, did you mean ${near}?` : ''}`);
   }
   if (keyword === 'required') {
     const name = nameIn(/property "(.*)"/s.exec(error));
-    return `${at ? `${at}.` : ''}${name} is missing`;
+    return finding(at ? `${at}.${name}` : name, MISSING);
   }
   const plain = error
     .replace(/^Instance type "(\w+)" is invalid\. Expected (.+)\.$/, (_, is: string, not: string) => {
@@ -52,8 +62,12 @@ function explain({ instanceLocation, keyword, error }: OutputUnit, schema: JsonS
     .replace(/^Instance does not match /, 'is not ')
     .replace(/^Items? /, '')
     .replace(/\.$/, '');
-  return `${at || 'the value'}: ${plain}`;
+  return { at, text: plain, message: `${at || 'the value'}: ${plain}` };
 }
+
+export const MISSING = 'is missing';
+
+const finding = (at: string, text: string): Finding => ({ at, text, message: `${at} ${text}` });
 
 /** A name as a message can show it: the caller chose it. */
 const nameIn = (match: RegExpExecArray | null): string =>

@@ -69,6 +69,67 @@ describe('an account whose authorization the provider ended', () => {
   });
 });
 
+describe('an account that is disabled', () => {
+  const integrations = (...args: string[]) => home.run(['integrations', ...args]);
+
+  it('serves nothing and asks the provider nothing, until it is enabled', async () => {
+    const asked = home.sandbox.observed.tokenRequests.length;
+    expect(await integrations('disable', 'box', 'grace')).toMatchObject({ code: 0 });
+    expect(await status()).toMatchObject({
+      identifier: 'grace',
+      isDefault: true,
+      status: 'disabled',
+      since: expect.stringMatching(/^\d{4}-/),
+      nextStep: 'Enable it: tieline integrations enable box grace',
+    });
+    expect(await home.run(['call', 'box', 'tickets', 'list'])).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/\[integration_disabled\]\n.*tieline integrations enable box grace/),
+    });
+    expect(home.sandbox.observed.tokenRequests).toHaveLength(asked);
+    expect(await integrations('enable', 'box', 'grace')).toMatchObject({ code: 0 });
+    expect((await home.run(['call', 'box', 'tickets', 'list'])).code).toBe(0);
+  });
+
+  it('is not another one: a wrong name changes nothing', async () => {
+    const before = await status();
+    for (const ended of await Promise.all(['disable', 'revoke'].map((it) => integrations(it, 'box', 'nobody')))) {
+      expect(ended).toMatchObject({ code: 2, stderr: expect.stringContaining('[integration_unknown]') });
+    }
+    expect(await status()).toEqual(before);
+  });
+});
+
+describe('an account whose access is ended', () => {
+  it('is wiped and keeps its place, until the same person connects it again', async () => {
+    const ended = await home.run(['integrations', 'revoke', 'box', 'grace', '--json']);
+    expect({ code: ended.code, ...JSON.parse(ended.stdout) }).toMatchObject({ code: 0, identifier: 'grace' });
+    expect(await status()).toMatchObject({
+      status: 'revoked',
+      isDefault: true,
+      account: 'grace@sandbox.example',
+      cause: 'its owner ended the access',
+      since: expect.any(String),
+      nextStep: expect.stringContaining('--reconnect'),
+    });
+    const { code, stderr } = await home.run(['call', 'box', 'tickets', 'list']);
+    expect({ code, stderr }).toMatchObject({ code: 1, stderr: expect.stringContaining('[reauthorization_required]') });
+    expect((await home.run(['doctor'])).code).toBe(0);
+    const client = await oauthClient(home.sandbox);
+    const { clientId: client_id, clientSecret: client_secret } = home.sandbox;
+    const again = ['connect', 'box', '--option', 'tokens', '--identifier', 'grace', '--reconnect', '--input', '-'];
+    for (const [person, expected] of [
+      ['ada', { code: 1, stderr: expect.stringContaining('[identity_mismatch]') }],
+      ['grace', { stderr: '', code: 0 }],
+    ] as const) {
+      const { refresh_token } = await client.link(person, { scope: 'openid offline_access read write' });
+      const input = JSON.stringify({ refresh_token, client_id, client_secret });
+      expect(await home.run(again, { input })).toMatchObject(expected);
+    }
+    expect(await status()).toMatchObject({ status: 'active', isDefault: true });
+  });
+});
+
 describe('an account that is removed', () => {
   it('has its tokens revoked at the provider', async () => {
     const args = ['connect', 'sandbox', '--identifier', 'leaving', '--no-browser'];

@@ -68,7 +68,7 @@ describe('auth options', () => {
     const mapping = (key: string) => options.get(key)?.methods.getCredentialsFromConnectionParameters?.mapping;
     expect(mapping('guest')).toEqual({ a: 'own' });
     expect(mapping('key')).toEqual({ a: 'shared' });
-    expect(options.get('guest')?.methods.test?.request.path).toBe('/me');
+    expect(options.get('guest')?.methods.test?.request?.path).toBe('/me');
   });
 });
 

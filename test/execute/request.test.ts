@@ -288,3 +288,19 @@ describe('the address of a next page', () => {
     expect((await failureOf(() => next(url))).code).toBe('target_forbidden');
   });
 });
+
+describe('empty parameters', () => {
+  const values = { a: '{{ null }}', b: '', c: arg, d: '{{ args.list }}' };
+  const args = { list: [null, 'x', ''] };
+  const parts = (body: unknown) => [...(body as FormData)].map(([name, value]) => `${name}=${value}`).join('&');
+
+  it.each([
+    [false, 'b=&d=x&d='],
+    [true, 'a=&b=&d=&d=x&d='],
+  ])('are left out or sent: includeEmpty %s', (includeEmpty, expected) => {
+    expect(build({ query: values, includeEmpty }, args).url.search).toBe(`?${expected}`);
+    expect(build({ method: 'POST', form: values, includeEmpty }, args).body).toBe(expected);
+    const multipart = Object.entries(values).map(([name, value]) => ({ name, value }));
+    expect(parts(build({ method: 'POST', multipart, includeEmpty }, args).body)).toBe(expected);
+  });
+});

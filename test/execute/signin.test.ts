@@ -30,6 +30,7 @@ async function through(option: object, come: (url: URL, state: string) => URL) {
   const codes: (string | undefined)[] = [];
   const tokens = await signInAccount(
     stage.engine,
+    alice,
     connector,
     connector.defaultOption,
     {},
@@ -150,6 +151,11 @@ describe('who has to sign in', () => {
     [{ title: 'It', type: 'oauth2', grant: 'jwt_bearer' }, undefined],
     [{ title: 'It', type: 'oauth1', methods: getOAuth1Config({ authorizeUri: 'https://a.example' }) }, 'browser'],
     [{ title: 'It', type: 'oauth1', methods: getOAuth1Config({}) }, undefined],
+    [
+      { title: 'It', type: 'oauth1', methods: { getOAuth1Config: { javascript: '() => ({ authorizeUri: "x" })' } } },
+      'browser',
+    ],
+    [{ title: 'It', type: 'oauth1', methods: { getOAuth1Config: { javascript: '() => ({})' } } }, undefined],
   ])('%j', (written, kind) => {
     expect(signInKind(authOption(written))).toBe(kind);
   });

@@ -1,4 +1,5 @@
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer as createSecureServer, type ServerOptions } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { buildCatalog } from '../../src/connector/catalog.ts';
@@ -47,12 +48,13 @@ export type Reply = {
 export type Handler = (request: Arrived, response: ServerResponse) => Reply | undefined | Promise<Reply | undefined>;
 
 /** A provider on a socket that answers as the test says, `{}` at first. */
-export async function startProvider(): Promise<Provider> {
+export async function startProvider(tls?: ServerOptions): Promise<Provider> {
   const seen: Arrived[] = [];
   let handler: Handler = () => ({ body: {} });
-  const server = createServer((request, response) => {
+  const listener = (request: IncomingMessage, response: ServerResponse) => {
     respond(request, response).catch(() => response.destroy());
-  });
+  };
+  const server = tls ? createSecureServer(tls, listener) : createServer(listener);
   async function respond(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk);
@@ -70,7 +72,7 @@ export async function startProvider(): Promise<Provider> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
   return {
-    origin: `http://${host}`,
+    origin: `${tls ? 'https' : 'http'}://${host}`,
     host,
     seen,
     answer: (next) => {

@@ -66,6 +66,9 @@ export function signDigest(
   return { ...request, headers: withHeader(request.headers, 'authorization', `Digest ${fields.join(', ')}`) };
 }
 
+/** Whether `signDigest` can answer this WWW-Authenticate header. */
+export const canAnswer = (challenge: string): boolean => parseChallenges(challenge).some(isAnswerable);
+
 function isAnswerable({ scheme, parameters }: Challenge): boolean {
   const qop = parameters
     .get('qop')

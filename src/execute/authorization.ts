@@ -1,0 +1,142 @@
+import { createHash } from 'node:crypto';
+import type { AuthOption } from '../connector/connector.ts';
+import type { Values } from '../connector/values.ts';
+import { type ErrorCode, TielineError } from '../errors.ts';
+import { newSecret } from '../integration/issuedsecret.ts';
+import type { Keystore } from '../keystore/keystore.ts';
+import { type StoreKey, storeKey } from '../keystore/store.ts';
+import { remember } from '../secret.ts';
+import type { DevicePending } from './signin.ts';
+
+/** A request that a person link an account of a user, made by a program or an agent: what stands behind a link. */
+export type Authorization = {
+  /** 256 random bits. Whoever has them may open the page. */
+  readonly id: string;
+  readonly organization: string;
+  /** Id of the user whose account it will be. */
+  readonly user: string;
+  readonly connector: string;
+  /** Key of the auth option; absent: the person chooses. */
+  readonly option?: string | undefined;
+  readonly identifier?: string | undefined;
+  /** What the program gave already, and the person is not asked for. */
+  readonly input: Values;
+  readonly settings?: Values | undefined;
+  /** Id of the integration that gets new credentials of the same account. */
+  readonly reconnect?: string | undefined;
+  /** Where the browser goes in the end. */
+  readonly redirectUrl?: string | undefined;
+  /** Name of the MCP client that asks in the name of the user. */
+  readonly client?: string | undefined;
+  /** `session`: whoever opens the link has to be signed in to Tieline as the user. */
+  readonly requires?: 'session' | undefined;
+  /** Epoch milliseconds. */
+  readonly expiresAt: number;
+};
+
+/** A sign-in on another device, and when the provider may be asked about it again, in epoch milliseconds. */
+export type DeviceWait = {
+  readonly option: AuthOption['key'];
+  readonly pending: DevicePending;
+  readonly askAt: number;
+  /** Seconds. */
+  readonly interval: number;
+};
+
+/** How far it is. `browser` is the mark of the one in which it was begun, and may be finished. */
+export type Progress =
+  | {
+      readonly kind: 'begun';
+      readonly browser: string;
+      /** Epoch milliseconds, as the next. */
+      readonly at: number;
+      readonly busyUntil: number;
+      readonly device?: DeviceWait | undefined;
+    }
+  | { readonly kind: 'done'; readonly browser: string; readonly integration: string; readonly account?: string }
+  | { readonly kind: 'failed'; readonly browser: string; readonly code: ErrorCode };
+
+export type Begun = Extract<Progress, { kind: 'begun' }>;
+
+const DAY = 24 * 60 * 60_000;
+/** How long a link that was opened in one browser is refused to others. */
+const SIGN_IN = 10 * 60_000;
+/** A step that took longer is that of a process that has ended. */
+const LONGEST_STEP = 2 * 60_000;
+/** So that it can be told that an authorization has expired. */
+const KEPT = 2 * DAY;
+
+/** Neither link nor state can be read off the keys of the store. */
+const digest = (text: string): string => createHash('sha256').update(text, 'utf8').digest('base64url');
+
+const requestKey = (id: string): StoreKey => storeKey('authorization', 'request', digest(id));
+const progressKey = (id: string): StoreKey => storeKey('authorization', 'progress', digest(id));
+/** For what is known by the state of a sign-in. */
+export const stateKey = (state: string): StoreKey => storeKey('authorization', 'state', digest(state));
+
+/** Keeps the request for a day. Its page is `/connect/<id>` at the server. */
+export async function createAuthorization(
+  keystore: Keystore,
+  wanted: Omit<Authorization, 'id' | 'expiresAt'>,
+  now: number,
+): Promise<Authorization> {
+  const authorization = { ...wanted, id: newSecret(), expiresAt: now + DAY };
+  await keystore.write(requestKey(authorization.id), authorization, KEPT);
+  remember(authorization.id);
+  return authorization;
+}
+
+/** The request of an id, also when it has expired. */
+export async function readAuthorization(keystore: Keystore, id: string): Promise<Authorization | undefined> {
+  const authorization = (await keystore.read<Authorization>(requestKey(id)))?.value;
+  if (authorization) remember(id);
+  return authorization;
+}
+
+export const readProgress = async (keystore: Keystore, { id }: Authorization): Promise<Progress | undefined> =>
+  (await keystore.read<Progress>(progressKey(id)))?.value;
+
+/**
+ * Lets one step of one browser go on, which ends with `settle`. Throws `conflict` when the authorization is over or
+ * another step of it is under way, and `forbidden` when another browser began it in the last ten minutes.
+ */
+export async function hold(
+  keystore: Keystore,
+  authorization: Authorization,
+  browser: string,
+  now: number,
+): Promise<Begun> {
+  const key = progressKey(authorization.id);
+  const record = await keystore.read<Progress>(key);
+  const found = record?.value;
+  if (found && found.kind !== 'begun') throw new TielineError('conflict', 'this link has been used', { hint: AGAIN });
+  if (found) checkNotElsewhere(found, browser, now);
+  if (found && found.busyUntil > now) throw busy();
+  const next: Begun = {
+    kind: 'begun',
+    browser,
+    at: now,
+    busyUntil: now + LONGEST_STEP,
+    ...(found?.browser === browser && { device: found.device }),
+  };
+  if (!(await keystore.replace(key, record, next))) throw busy();
+  // Nobody else writes it while it is held, and what is replaced would stay for ever.
+  await keystore.write(key, next, KEPT);
+  return next;
+}
+
+export const settle = (keystore: Keystore, { id }: Authorization, progress: Progress): Promise<void> =>
+  keystore.write(progressKey(id), progress, KEPT);
+
+/** Throws `forbidden` while another browser than this one may finish what it has begun. */
+export function checkNotElsewhere({ browser, at }: Begun, mine: string | undefined, now: number): void {
+  if (browser === mine || at + SIGN_IN <= now) return;
+  throw new TielineError('forbidden', 'this link has been opened in another browser', {
+    hint: 'Go on there, or try again in ten minutes.',
+  });
+}
+
+const busy = (): TielineError =>
+  new TielineError('conflict', 'the account is being connected at this moment', { hint: 'Wait, then open the link.' });
+
+const AGAIN = 'Ask for a new link if you want to connect another account.';
