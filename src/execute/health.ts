@@ -56,8 +56,8 @@ async function targetStatus(
 }
 
 /**
- * Tries the stored credentials of an account at its provider; false where the connector has no way to tell. Throws what
- * a call would throw.
+ * Tries the stored credentials of an account at its provider; false where the connector has no way to tell, and no more
+ * than a token was got. Throws what a call would throw.
  */
 export async function testIntegration(engine: Engine, who: Principal, integration: Integration): Promise<boolean> {
   await loadSandbox();
@@ -69,6 +69,7 @@ export async function testIntegration(engine: Engine, who: Principal, integratio
       await probeSql(engine.sql, account, connector);
       return true;
     }
+    await account.ready(); // a token that has to be got first is got, also where nothing is asked with it
     return await testAccount(account, connector, options.option);
   } finally {
     account.dispose();
