@@ -8,6 +8,7 @@ import { TielineError } from './errors.ts';
 const connectorConfig = z.strictObject({
   app: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).default({}),
   readOnly: z.boolean().default(false),
+  destructive: z.boolean().default(true),
   allow: z.array(z.string()).optional(),
   deny: z.array(z.string()).default([]),
 });

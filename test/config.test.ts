@@ -17,7 +17,11 @@ async function read(text: string, env: Record<string, string> = {}) {
   return readConfig({ TIELINE_HOME: home, ...env });
 }
 
-const nothing = { connectors: {}, network: { allowPrivate: [], connectTo: {}, allowFiles: [] } };
+const nothing = {
+  connectors: {},
+  network: { allowPrivate: [], connectTo: {}, allowFiles: [] },
+  server: { authorizationServer: true, issuers: [] },
+};
 
 describe('a configuration', () => {
   it.each([
@@ -46,8 +50,8 @@ network: { allowPrivate: ["127.0.0.1:4000", 10.0.0.0/8] }
     expect(config).toMatchObject({
       enabled: ['gmail', 'desk'],
       connectors: {
-        gmail: { app: { clientId: 'abc', port: 80, on: true }, readOnly: true, deny: [] },
-        desk: { app: {}, readOnly: false, allow: ['tickets.*'], deny: [] },
+        gmail: { app: { clientId: 'abc', port: 80, on: true }, readOnly: true, destructive: true, deny: [] },
+        desk: { app: {}, readOnly: false, destructive: true, allow: ['tickets.*'], deny: [] },
       },
       network: { allowPrivate: ['127.0.0.1:4000', '10.0.0.0/8'], allowFiles: [] },
     });

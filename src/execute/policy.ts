@@ -5,18 +5,21 @@ import type { Principal, Scope } from '../integration/principal.ts';
 /** What the operator allows of one connector. Patterns name entity.action pairs; `*` stands for any characters. */
 export type Policy = {
   readonly readOnly: boolean;
+  /** Whether actions may be used that destroy what cannot be had back. */
+  readonly destructive: boolean;
   /** Only these; absent is all. */
   readonly allow?: readonly string[] | undefined;
   readonly deny: readonly string[];
 };
 
-export const openPolicy: Policy = { readOnly: false, deny: [] };
+export const openPolicy: Policy = { readOnly: false, destructive: true, deny: [] };
 
 /** Whether the operator lets anybody use the action. */
 export function isAllowed(policy: Policy, action: Action): boolean {
   const pair = `${action.entity}.${action.name}`;
   const named = (patterns: readonly string[]) => patterns.some((it) => patternOf(it).test(pair));
   if (policy.readOnly && action.spec.effect !== 'read') return false;
+  if (!policy.destructive && action.spec.destructive) return false;
   return !named(policy.deny) && (policy.allow === undefined || named(policy.allow));
 }
 

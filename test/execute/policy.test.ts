@@ -9,6 +9,7 @@ const connector = connectorOf({
     ...things({
       list: { ...reading, request },
       get: { ...reading, request },
+      drop: { ...reading, effect: 'idempotent', destructive: true, request: { ...request, method: 'DELETE' } },
       create: { ...reading, effect: 'create', aliases: ['things.add'], request: { ...request, method: 'POST' } },
     }),
     other_things: { title: 'Others', actions: { list: { ...reading, request } } },
@@ -17,20 +18,21 @@ const connector = connectorOf({
 const allowed = (policy: Partial<typeof openPolicy>) =>
   connector.actions.filter((it) => isAllowed({ ...openPolicy, ...policy }, it)).map((it) => `${it.entity}.${it.name}`);
 
-const ALL = ['things.list', 'things.get', 'things.create', 'other_things.list'];
+const ALL = ['things.list', 'things.get', 'things.drop', 'things.create', 'other_things.list'];
 
 describe('isAllowed', () => {
   it.each([
     ['everything by default', {}, ALL],
     ['what reads', { readOnly: true }, ['things.list', 'things.get', 'other_things.list']],
+    ['all that destroys nothing', { destructive: false }, ALL.filter((it) => it !== 'things.drop')],
     ['one action', { allow: ['things.get'] }, ['things.get']],
-    ['one entity', { allow: ['things.*'] }, ['things.list', 'things.get', 'things.create']],
+    ['one entity', { allow: ['things.*'] }, ['things.list', 'things.get', 'things.drop', 'things.create']],
     ['one name', { allow: ['*.list'] }, ['things.list', 'other_things.list']],
     ['a part of names', { allow: ['*things.*t'] }, ['things.list', 'things.get', 'other_things.list']],
     ['all', { allow: ['*'] }, ALL],
     ['nothing', { allow: [] }, []],
-    ['all but one', { deny: ['things.create'] }, ['things.list', 'things.get', 'other_things.list']],
-    ['nothing that is also denied', { allow: ['things.*'], deny: ['*.get', '*.create'] }, ['things.list']],
+    ['all but one', { deny: ['things.create'] }, ALL.filter((it) => it !== 'things.create')],
+    ['nothing that is also denied', { allow: ['things.*'], deny: ['*.get', '*.create', '*.drop'] }, ['things.list']],
     ['no write that is allowed by name', { readOnly: true, allow: ['things.create'] }, []],
     ['the whole pair only', { allow: ['things', 'list', 'hings.list', 'things.lis'] }, []],
     ['a dot only as a dot', { allow: ['things?list', 'things[.]list', 'things list'] }, []],

@@ -64,11 +64,11 @@ describe('toolList', () => {
   it.each<[string, Policy, string[]]>([
     [
       'that reads only',
-      { readOnly: true, deny: [] },
+      { ...openPolicy, readOnly: true },
       ['another_things_list', 'sample_things_get', 'sample_things_list'],
     ],
-    ['that allows some', { readOnly: false, allow: ['*.get'], deny: [] }, ['another_things_list', 'sample_things_get']],
-    ['that denies all', { readOnly: false, deny: ['*'] }, ['another_things_list']],
+    ['that allows some', { ...openPolicy, allow: ['*.get'] }, ['another_things_list', 'sample_things_get']],
+    ['that denies all', { ...openPolicy, deny: ['*'] }, ['another_things_list']],
   ])('holds to a policy %s', (_, policy, expected) => {
     expect(names({ policy: { sample: policy } })).toEqual(expected);
   });
