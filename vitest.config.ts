@@ -7,6 +7,8 @@ const apart = [
   'test/storm/**/*.test.ts',
   'test/keystore/process.test.ts',
   'test/network/limits.test.ts',
+  'test/sdk/readme.test.ts',
+  'test/sdk/types.test.ts',
   'test/log.test.ts',
   'test/secret.test.ts',
 ];

@@ -7,8 +7,10 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 
 /** Tests of whole processes run the built program: it is built first if a source is newer. */
 export function setup(): void {
-  const built = join(root, 'dist', 'main.js');
-  if (existsSync(built) && statSync(built).mtimeMs > newest(join(root, 'src'))) return;
+  // What the build writes last, from sources and definitions.
+  const built = join(root, 'dist', 'tieline.d.ts');
+  const sources = Math.max(newest(join(root, 'src')), newest(join(root, 'connectors')));
+  if (existsSync(built) && statSync(built).mtimeMs > sources) return;
   execFileSync('npm', ['run', '--silent', 'build'], { cwd: root, stdio: 'inherit' });
 }
 

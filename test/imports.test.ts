@@ -18,6 +18,8 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   connection: ['auth', 'connector', 'execute', 'integration', 'keystore'],
   mcp: ['connector', 'execute', 'integration'],
   http: ['auth', 'connector', 'execute', 'integration', 'keystore'],
+  embed: ['auth', 'connector', 'execute', 'expression', 'integration', 'keystore', 'network'],
+  sdk: [],
   sandbox: [],
   demo: ['auth', 'cli', 'connector', 'execute', 'integration', 'keystore', 'network', 'sandbox'],
   cli: [
@@ -35,6 +37,9 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   ],
 };
 
+/** What a folder may import besides, but with `import()` alone: whoever loads the SDK does not load the engine. */
+const ON_DEMAND: Readonly<Record<string, readonly string[]>> = { sdk: ['embed'] };
+
 /** Packages that one folder alone may use, so that what they do can be found in one place. */
 const ONLY_IN: Readonly<Record<string, readonly string[]>> = {
   undici: ['network'],
@@ -44,7 +49,7 @@ const ONLY_IN: Readonly<Record<string, readonly string[]>> = {
   '@modelcontextprotocol/server': ['mcp'],
   '@modelcontextprotocol/server/stdio': ['mcp'],
   'quickjs-emscripten-core': ['expression'],
-  'oidc-provider': ['sandbox'],
+  'oidc-provider': ['http', 'sandbox'],
   '@keyv/postgres': ['keystore'],
   '@keyv/redis': ['keystore'],
   aws4: ['auth'],
@@ -63,6 +68,9 @@ const files = readdirSync(source, { withFileTypes: true, recursive: true })
 const importsOf = (file: string): string[] =>
   [...readFileSync(join(source, file), 'utf8').matchAll(/(?:\bfrom|\bimport\()\s*'([^']+)'/g)].map((it) => it[1] ?? '');
 
+const onDemandOf = (file: string): string[] =>
+  [...readFileSync(join(source, file), 'utf8').matchAll(/\bimport\(\s*'([^']+)'/g)].map((it) => it[1] ?? '');
+
 const folderOf = (file: string): string => (file.includes(sep) ? (file.split(sep)[0] ?? '') : '');
 
 describe('imports run one way', () => {
@@ -71,8 +79,10 @@ describe('imports run one way', () => {
     const wrong = importsOf(file).filter((target) => {
       if (!target.startsWith('.')) return ONLY_IN[target] !== undefined && !ONLY_IN[target].includes(folder);
       const to = folderOf(relative(source, join(source, file, '..', target)));
+      if (folder === 'sdk' && to === '') return !target.endsWith('/errors.ts');
       if (to === folder || to === '') return false;
-      return folder === '' ? !['cli'].includes(to) : !ALLOWED[folder]?.includes(to);
+      if (ON_DEMAND[folder]?.includes(to) && onDemandOf(file).includes(target)) return false;
+      return folder === '' ? !['cli', 'sdk'].includes(to) : !ALLOWED[folder]?.includes(to);
     });
     expect(wrong).toEqual([]);
   });
