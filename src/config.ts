@@ -52,6 +52,34 @@ const configFile = z.strictObject({
           }),
         )
         .default([]),
+      /** MCP clients that are known by name, besides those that register themselves or publish who they are. */
+      clients: z
+        .array(
+          z.strictObject({
+            id: z.string().min(1).max(200),
+            name: z.string().min(1).max(200),
+            redirectUris: z.array(z.string()).min(1),
+            /** Absent for a public client. */
+            secret: z.string().min(16).optional(),
+          }),
+        )
+        .default([]),
+      /** Single sign-on: the OpenID Connect provider at which users sign in, instead of with their secret. */
+      signIn: z
+        .strictObject({
+          issuer: webAddress,
+          /** Its redirect address is `/callback/sign-in` of this server. */
+          clientId: z.string().min(1),
+          clientSecret: z.string().min(1).optional(),
+          scope: z.string().default('openid profile email'),
+          /** Id of the organization whose users they are. */
+          organization: z.string().min(1),
+          /** Claim that is the identifier of the user. `email` counts only where it is verified. */
+          identifierClaim: z.string().min(1).default('sub'),
+          /** Makes a user on first sight. */
+          createUsers: z.boolean().default(false),
+        })
+        .optional(),
     })
     .prefault({}),
 });

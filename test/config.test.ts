@@ -57,6 +57,19 @@ network: { allowPrivate: ["127.0.0.1:4000", 10.0.0.0/8] }
     });
   });
 
+  it('names issuers whose tokens are taken', async () => {
+    const issuer = 'https://id.example.com/tenant';
+    const { server } = await read(`server: { issuers: [{ issuer: "${issuer}", organization: org_1 }] }`);
+    expect(server.issuers).toEqual([{ issuer, organization: 'org_1', identifierClaim: 'sub', createUsers: false }]);
+    for (const wrong of [
+      '{ organization: org_1 }',
+      '{ issuer: "ftp://x", organization: o }',
+      `{ issuer: "${issuer}" }`,
+    ]) {
+      await expect(read(`server: { issuers: [${wrong}] }`)).rejects.toMatchObject({ code: 'config_invalid' });
+    }
+  });
+
   it('reads folders as absolute ones', async () => {
     const { folders } = await readConfig({ TIELINE_HOME: home, TIELINE_CONNECTORS: `one::${home}/two` });
     expect(folders).toEqual([join(process.cwd(), 'one'), join(home, 'two')]);

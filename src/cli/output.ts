@@ -13,6 +13,11 @@ export function print<T>(value: T, json: boolean | undefined, render: (value: T)
   process.stdout.write(`${visible(scrub(json ? JSON.stringify(value, null, 2) : render(value)))}\n`);
 }
 
+/** The same for a value with a secret that is shown this once, which no other output may show. */
+export function printSecret<T>(value: T, json: boolean | undefined, render: (value: T) => string): void {
+  process.stdout.write(`${visible(json ? JSON.stringify(value, null, 2) : render(value))}\n`);
+}
+
 /** More lines of one failure than these scroll its beginning away. */
 const MOST_LINES = 20;
 

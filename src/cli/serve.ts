@@ -1,8 +1,9 @@
 import { openIssuer } from '../auth/issuer.ts';
+import { openIdProvider } from '../auth/openid.ts';
 import { openSigningKeys } from '../auth/signingkeys.ts';
 import { TielineError } from '../errors.ts';
 import { httpApp } from '../http/app.ts';
-import { defaultLimits, type UserIssuer } from '../http/context.ts';
+import { defaultLimits, type SignIn, type UserIssuer } from '../http/context.ts';
 import { type Listening, listen } from '../http/listen.ts';
 import { mcpUrl } from '../http/mcpcaller.ts';
 import { log } from '../log.ts';
@@ -11,7 +12,7 @@ import type { Extension } from '../mcp/extension.ts';
 import { type McpHttp, openMcpHttp } from '../mcp/http.ts';
 import { bootstrap } from './bootstrap.ts';
 import { connectionsFolder, type Opened, openEngine, shippedConnectors } from './open.ts';
-import { print } from './output.ts';
+import { printSecret } from './output.ts';
 
 export type ServeOptions = { readonly host: string; readonly port: string; readonly json?: boolean };
 
@@ -31,12 +32,14 @@ export async function serve({ host, port, json }: ServeOptions, extension?: Exte
     const url = publicUrl(host, listening.port);
     const signingKeys = openSigningKeys({ keystore: engine.keystore, now: engine.now, issuer: url });
     mcp = openMcpHttp(engine, { bus: opened.bus, extension });
-    const { authorizationServer } = opened.config.server;
+    const { authorizationServer, clients } = opened.config.server;
     const issuers = issuersOf(opened, url);
-    app = httpApp({ engine, signingKeys, url, limits: defaultLimits, mcp, issuers, authorizationServer });
+    const signIn = signInOf(opened);
+    const signing = { signingKeys, issuers, authorizationServer, clients, signIn };
+    app = httpApp({ engine, url, limits: defaultLimits, mcp, ...signing });
     stopWatching = announceChanges(opened);
     const first = await bootstrap(engine, { name: 'default', onlyIfNone: true });
-    print({ url, ...first }, json, (it) =>
+    printSecret({ url, ...first }, json, (it) =>
       [
         `Tieline serves at ${it.url}; the API is described at ${it.url}/api/v1/docs`,
         ...(first
@@ -50,8 +53,9 @@ export async function serve({ host, port, json }: ServeOptions, extension?: Exte
     log.info('ending', { signal });
   } finally {
     stopWatching?.();
-    await mcp?.close(); // its streams would never end by themselves
+    await mcp?.endStreams();
     await listening?.close();
+    await mcp?.close();
     await opened.close();
   }
 }
@@ -71,6 +75,11 @@ const issuersOf = ({ config, engine }: Opened, url: string): UserIssuer[] =>
     ...openIssuer({ issuer, jwksUri, audience, sender: engine.sender, now: engine.now }),
     ...users,
   }));
+
+function signInOf({ config, engine }: Opened): SignIn | undefined {
+  const { signIn } = config.server;
+  return signIn && { ...openIdProvider({ ...signIn, sender: engine.sender }), ...signIn };
+}
 
 const notYet = (): Response => new Response(null, { status: 503, headers: { 'retry-after': '1' } });
 

@@ -21,7 +21,7 @@ import {
 } from '../integration/user.ts';
 import { bootstrap } from './bootstrap.ts';
 import { openEngine } from './open.ts';
-import { print, table } from './output.ts';
+import { print, printSecret, table } from './output.ts';
 
 export type OrganizationOption = { readonly organization?: string; readonly json?: boolean };
 
@@ -29,7 +29,7 @@ export type OrganizationOption = { readonly organization?: string; readonly json
 export const start = ({ name, json }: { name: string; json?: boolean }): Promise<void> =>
   within(async (engine) => {
     const made = await bootstrap(engine, { name });
-    print(made, json, () =>
+    printSecret(made, json, () =>
       [
         `Organization ${made?.organization} (${name}) was made. Its client API key, shown this once:`,
         `\n  ${made?.clientKey}\n`,
@@ -64,7 +64,7 @@ export const create = (identifier: string, { organization: wanted, json }: Organ
   within(async (engine) => {
     const { id } = await organizationOf(engine, wanted);
     const { user, secret } = await createUser(engine.keystore, id, identifier, engine.now());
-    print(
+    printSecret(
       { ...shown(user), secret },
       json,
       () => `User ${identifier} was made. The secret, shown this once:\n\n  ${secret}`,
@@ -134,7 +134,7 @@ export const createKey = (name: string, { organization: wanted, json }: Organiza
   within(async (engine) => {
     const { id } = await organizationOf(engine, wanted);
     const { record, text } = await createClientKey(engine.keystore, { name, organizations: [id], now: engine.now() });
-    print(
+    printSecret(
       { id: record.id, organization: id, key: text },
       json,
       (it) => `Client API key, shown this once:\n\n  ${it.key}`,
@@ -199,7 +199,8 @@ async function within(work: (engine: Engine) => Promise<void>): Promise<void> {
   }
 }
 
-const withUser = <T extends { done: string }>(
+/** Does something with a user and prints what came of it; what it gives may hold a secret that is shown this once. */
+export const withUser = <T extends { done: string }>(
   identifier: string,
   { organization: wanted, json }: OrganizationOption,
   work: (engine: Engine, user: User) => Promise<T>,
@@ -209,5 +210,5 @@ const withUser = <T extends { done: string }>(
     const user = await findUser(engine.keystore, id, identifier);
     if (!user) throw unknownUser(identifier);
     const { done, ...facts } = await work(engine, user);
-    print(facts, json, () => done);
+    printSecret(facts, json, () => done);
   });

@@ -9,8 +9,6 @@ import { answerProblem } from './problem.ts';
 import { type FailureLimit, limitRequests } from './ratelimit.ts';
 import { challenge, resourceRoutes } from './resource.ts';
 
-const MOST_STREAMS = 16;
-
 /** MCP at `/mcp`, and what clients need to know to sign in there. Nothing where MCP is not served. */
 export function mcpRoutes(backend: Backend, failures: FailureLimit): Hono<Env> {
   const { mcp, url, limits } = backend;
@@ -53,7 +51,6 @@ async function serve(mcp: McpEndpoint, url: string, context: Context<Env>, who: 
     refusal.headers.set('www-authenticate', challenge(url, { error: 'insufficient_scope', scopes }));
     return refusal;
   }
-  if (isListening(body) && mcp.openStreams(who) >= MOST_STREAMS) throw tooManyStreams();
   const response = await mcp.answer(request, who, body);
   // Anew, so that the headers of the rate limit come along.
   return context.newResponse(response.body, response);
@@ -72,9 +69,6 @@ async function withBody(request: Request): Promise<{ readonly request: Request; 
   }
 }
 
-const isListening = (body: unknown): boolean =>
-  typeof body === 'object' && body !== null && 'method' in body && body.method === 'subscriptions/listen';
-
 /** RFC 6750 §3: who is not let in is told how to come in. */
 function refuse(context: Context<Env>, url: string, error: unknown): Response {
   const response = answerProblem(context, error);
@@ -88,9 +82,4 @@ function refuse(context: Context<Env>, url: string, error: unknown): Response {
 const insufficientScope = (missing: readonly Scope[]): TielineError =>
   new TielineError('insufficient_scope', `the token lacks the scope ${missing.join(' and ')}`, {
     hint: 'Sign in again and allow it.',
-  });
-
-const tooManyStreams = (): TielineError =>
-  new TielineError('too_many_requests', `${MOST_STREAMS} streams of changes are open already`, {
-    hint: 'Close one of them.',
   });

@@ -1,8 +1,10 @@
 import { claimedBy } from '../auth/issuer.ts';
 import { TielineError } from '../errors.ts';
+import { readGrant } from '../integration/grant.ts';
+import { unknownOrganization } from '../integration/organization.ts';
 import { findPersonalToken } from '../integration/personaltoken.ts';
 import { type Principal, SCOPES, type Scope } from '../integration/principal.ts';
-import { ensureUser, findUser, readUser, type User } from '../integration/user.ts';
+import { ensureUser, findUser, readUser, type User, unknownUser } from '../integration/user.ts';
 import { callerOf, isFrom, LOGIN_TOKEN, principalOf, servedUser } from './caller.ts';
 import type { Backend, UserIssuer } from './context.ts';
 import { type Customer, customerOf } from './customer.ts';
@@ -23,7 +25,17 @@ export async function identifyMcpCaller(backend: Backend, headers: Headers): Pro
   const token = credentialOf(headers);
   if (token === undefined) throw unauthenticated('no token came with the request');
   const isOfApi = token.startsWith('sk-client-') || claimedBy(token).kind === LOGIN_TOKEN;
-  return isOfApi ? ofApi(backend, headers) : ofToken(backend, token);
+  if (isOfApi) return ofApi(backend, headers);
+  const customer = await ofToken(backend, token);
+  checkNamed(customer.user, headers);
+  return customer;
+}
+
+/** Nobody is to find out later that they acted as somebody else than they said. */
+function checkNamed({ identifier, organization }: User, headers: Headers): void {
+  const [name, wanted] = [headers.get('x-customer-name'), headers.get('x-organization-id')];
+  if (name !== null && decoded(name) !== identifier) throw unknownUser(decoded(name));
+  if (wanted !== null && wanted !== organization) throw unknownOrganization(wanted);
 }
 
 async function ofApi(backend: Backend, headers: Headers): Promise<Customer> {
@@ -56,7 +68,10 @@ async function ofToken(backend: Backend, token: string): Promise<Customer> {
   const { issuer: claimed } = claimedBy(token);
   const issuer = issuers.find((it) => it.issuer === claimed);
   if (issuer) return ofIssuer(backend, issuer, token);
-  const { sub = '', org, iat = 0, scope } = await signingKeys.verify(token, { audience: mcpUrl(url) });
+  const { sub = '', org, iat = 0, scope, grant } = await signingKeys.verify(token, { audience: mcpUrl(url) });
+  if (typeof grant === 'string' && !(await readGrant(keystore, grant, now()))) {
+    throw unauthenticated('the token is no longer good');
+  }
   const owner = typeof org === 'string' ? await readUser(keystore, org, sub) : undefined;
   const user = servedUser(owner, (since) => isFrom(iat, since));
   return { user, who: limited(user, scopesIn(scope)) };

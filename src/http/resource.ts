@@ -10,9 +10,11 @@ const USUAL: readonly Scope[] = ['read', 'write'];
 
 /** What MCP clients need to know of `/mcp` to sign in (RFC 9728), at the address of the resource and at the root. */
 export function resourceRoutes({ url, issuers = [], authorizationServer = false }: Backend): Hono<Env> {
+  const servers = [...(authorizationServer ? [url] : []), ...issuers.map((it) => it.issuer)];
   const metadata = {
     resource: mcpUrl(url),
-    authorization_servers: [...(authorizationServer ? [url] : []), ...issuers.map((it) => it.issuer)],
+    // RFC 9728 §3.2: an empty list must be left out.
+    ...(servers.length > 0 && { authorization_servers: servers }),
     scopes_supported: SCOPES,
     bearer_methods_supported: ['header'],
     resource_name: 'Tieline',

@@ -8,7 +8,7 @@ import { type StoreKey, storeKey } from '../keystore/store.ts';
 export type Listing =
   | readonly ['organizations']
   | readonly ['users' | 'client_keys', organization: string]
-  | readonly ['personal_tokens', organization: string, user: string];
+  | readonly ['personal_tokens' | 'grants', organization: string, user: string];
 
 /** Where a page ended. Stays right while others add and remove. */
 export type Position = { readonly chunk: number; readonly entry: number };

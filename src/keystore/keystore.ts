@@ -85,6 +85,11 @@ export class Keystore {
     return takeLease(this.#store, key, options);
   }
 
+  /** Throws `store_unavailable` when the store does not answer. */
+  async ping(): Promise<void> {
+    await this.#store.get(CANARY);
+  }
+
   /** Seals a value that travels through other hands, such as a cursor. It opens for the same context only. */
   seal(context: string, value: unknown): string {
     return this.#seal(travelContext(context), value);

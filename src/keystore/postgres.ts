@@ -24,12 +24,7 @@ const LONGEST_KEY = 1_000;
  */
 export async function openPostgres(text: string, limits = SERVER_LIMITS): Promise<Store> {
   const shown = shownUrl(text);
-  const url = parseServerUrl(text);
-  const schema = takeParameter(url, 'schema', /^[a-z_][a-z0-9_]{0,62}$/, 'public');
-  // What node-postgres makes of these anyway, but with a warning on stderr and not in its next release.
-  if (/^(?:prefer|require|verify-ca)$/.test(url.searchParams.get('sslmode') ?? '')) {
-    url.searchParams.set('sslmode', 'verify-full');
-  }
+  const { url, schema } = parsePostgresUrl(text);
   const [{ Pool }, { KeyvPostgres }] = await loadOptional('@keyv/postgres@2 pg@8', () =>
     Promise.all([import('pg'), import('@keyv/postgres')]),
   );
@@ -86,6 +81,17 @@ export async function openPostgres(text: string, limits = SERVER_LIMITS): Promis
     await pool.end().catch(() => undefined); // the first failure is the one to tell
     throw failure(trouble ?? error);
   }
+}
+
+/** The URL as node-postgres takes it, and the schema it names. Throws `config_invalid`. */
+export function parsePostgresUrl(text: string): { readonly url: URL; readonly schema: string } {
+  const url = parseServerUrl(text);
+  const schema = takeParameter(url, 'schema', /^[a-z_][a-z0-9_]{0,62}$/, 'public');
+  // What node-postgres makes of these anyway, but with a warning on stderr and not in its next release.
+  if (/^(?:prefer|require|verify-ca)$/.test(url.searchParams.get('sslmode') ?? '')) {
+    url.searchParams.set('sslmode', 'verify-full');
+  }
+  return { url, schema };
 }
 
 function rowOf(key: string): string {

@@ -2,7 +2,27 @@ declare const brand: unique symbol;
 /** A storage key. Only `storeKey` makes one, so no caller can join parts by hand. */
 export type StoreKey = string & { readonly [brand]: 'StoreKey' };
 
-export type StoreKind = 'integrations' | 'credential' | 'app' | 'keystore' | 'authorization' | 'lease';
+export type StoreKind =
+  | 'integrations'
+  | 'integration'
+  | 'credential'
+  | 'connection'
+  | 'app'
+  | 'keystore'
+  | 'authorization'
+  | 'lease'
+  | 'signing_keys'
+  | 'organization'
+  | 'client_key'
+  | 'personal_token'
+  | 'grant'
+  | 'session'
+  | 'oauth'
+  | 'user'
+  | 'user_identifier'
+  | 'user_connectors'
+  | 'directory'
+  | 'idempotency';
 
 /**
  * Encodes each part, so that ('u', '1:x') and ('u:1', 'x') stay two keys whatever the parts contain.
