@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import type { AuthOption } from '../connector/connector.ts';
 import type { Values } from '../connector/values.ts';
 import { type ErrorCode, TielineError } from '../errors.ts';
 import { newSecret } from '../integration/issuedsecret.ts';
@@ -28,15 +27,18 @@ export type Authorization = {
   readonly redirectUrl?: string | undefined;
   /** Name of the MCP client that asks in the name of the user. */
   readonly client?: string | undefined;
-  /** `session`: whoever opens the link has to be signed in to Tieline as the user. */
-  readonly requires?: 'session' | undefined;
+  /**
+   * `session`: whoever opens the link has to be signed in to Tieline as the user. `browser`: it is for the first browser
+   * that opens it.
+   */
+  readonly requires?: 'session' | 'browser' | undefined;
   /** Epoch milliseconds. */
   readonly expiresAt: number;
 };
 
 /** A sign-in on another device, and when the provider may be asked about it again, in epoch milliseconds. */
 export type DeviceWait = {
-  readonly option: AuthOption['key'];
+  readonly option: string;
   readonly pending: DevicePending;
   readonly askAt: number;
   /** Seconds. */
@@ -71,16 +73,18 @@ const digest = (text: string): string => createHash('sha256').update(text, 'utf8
 
 const requestKey = (id: string): StoreKey => storeKey('authorization', 'request', digest(id));
 const progressKey = (id: string): StoreKey => storeKey('authorization', 'progress', digest(id));
+const browserKey = (id: string): StoreKey => storeKey('authorization', 'browser', digest(id));
 /** For what is known by the state of a sign-in. */
 export const stateKey = (state: string): StoreKey => storeKey('authorization', 'state', digest(state));
 
-/** Keeps the request for a day. Its page is `/connect/<id>` at the server. */
+/** Keeps the request for a day, or for another time in milliseconds. Its page is `/connect/<id>` at the server. */
 export async function createAuthorization(
   keystore: Keystore,
   wanted: Omit<Authorization, 'id' | 'expiresAt'>,
   now: number,
+  life = DAY,
 ): Promise<Authorization> {
-  const authorization = { ...wanted, id: newSecret(), expiresAt: now + DAY };
+  const authorization = { ...wanted, id: newSecret(), expiresAt: now + life };
   await keystore.write(requestKey(authorization.id), authorization, KEPT);
   remember(authorization.id);
   return authorization;
@@ -95,6 +99,18 @@ export async function readAuthorization(keystore: Keystore, id: string): Promise
 
 export const readProgress = async (keystore: Keystore, { id }: Authorization): Promise<Progress | undefined> =>
   (await keystore.read<Progress>(progressKey(id)))?.value;
+
+/** Gives the link to the first browser that opens it, by its mark. Throws `forbidden` for every other one. */
+export async function claim(keystore: Keystore, { id }: Authorization, mark: string): Promise<void> {
+  const key = browserKey(id);
+  if (await keystore.replace(key, undefined, mark)) {
+    await keystore.write(key, mark, KEPT); // what is replaced would stay for ever
+  } else if ((await keystore.read<string>(key))?.value !== mark) {
+    throw new TielineError('forbidden', 'this link has been opened in another browser', {
+      hint: 'Go on there, or ask for a new link.',
+    });
+  }
+}
 
 /**
  * Lets one step of one browser go on, which ends with `settle`. Throws `conflict` when the authorization is over or
@@ -125,8 +141,12 @@ export async function hold(
   return next;
 }
 
-export const settle = (keystore: Keystore, { id }: Authorization, progress: Progress): Promise<void> =>
-  keystore.write(progressKey(id), progress, KEPT);
+/** Keeps how far it is. What the program gave is forgotten with the end. */
+export async function settle(keystore: Keystore, authorization: Authorization, progress: Progress): Promise<void> {
+  const { id } = authorization;
+  await keystore.write(progressKey(id), progress, KEPT);
+  if (progress.kind !== 'begun') await keystore.write(requestKey(id), { ...authorization, input: {} }, KEPT);
+}
 
 /** Throws `forbidden` while another browser than this one may finish what it has begun. */
 export function checkNotElsewhere({ browser, at }: Begun, mine: string | undefined, now: number): void {

@@ -23,7 +23,7 @@ export type Engine = {
   readonly policy: (connector: string) => Policy;
   /** Parameters of a connector for an organization, such as its OAuth client. Its own come before the operator's. */
   readonly app: (connector: string, organization: string) => Promise<Values>;
-  /** Given the credential of an account each time before it is used, for who keeps it elsewhere. A failure ends the call. */
+  /** Given the credential of an account each time before it is used, for whoever keeps it elsewhere. A failure ends the call. */
   readonly onCredential?: ((credential: Credential) => Promise<void>) | undefined;
   /** To be called when the integrations of a user have changed, and with them their tools. */
   readonly changed?: ((who: Pick<Principal, 'organization' | 'user'>) => void) | undefined;

@@ -7,6 +7,7 @@ import { checkArguments } from '../execute/validate.ts';
 import { deleteApp, readApp, writeApp } from '../integration/app.ts';
 import { remember } from '../secret.ts';
 import { clientOnly } from './caller.ts';
+import { callbackUrl } from './connect/choices.ts';
 import { connectorOfType } from './connectors.ts';
 import type { Backend, Env } from './context.ts';
 import { failures } from './problem.ts';
@@ -18,6 +19,7 @@ const app = z
     schema: z.record(z.string(), z.unknown()).openapi({ description: 'JSON Schema of its parameters' }),
     parameters: z.record(z.string(), z.unknown()).openapi({ description: 'Without the secret ones' }),
     secrets: z.array(z.string()).openapi({ description: 'Names of the secret ones that are set' }),
+    redirect_uri: z.url().openapi({ description: 'The address that the provider has to allow for it' }),
   })
   .openapi('App');
 const params = z.object({ name: z.string() });
@@ -51,14 +53,14 @@ const routes = {
 };
 
 /** What an organization sets for a connector, such as the client ID and secret of its OAuth app. */
-export function appRoutes({ engine }: Backend): OpenAPIHono<Env> {
+export function appRoutes({ engine, url }: Backend): OpenAPIHono<Env> {
   const { keystore, catalog } = engine;
   const routed = router();
 
   routed.openapi(routes.get, async (context) => {
     const { organization } = clientOnly(context.get('caller'));
     const connector = withApp(connectorOfType(catalog, context.req.valid('param').name));
-    return context.json(shown(connector, await readApp(keystore, organization, connector.name)), 200);
+    return context.json(shown(url, connector, await readApp(keystore, organization, connector.name)), 200);
   });
 
   routed.openapi(routes.put, async (context) => {
@@ -69,7 +71,7 @@ export function appRoutes({ engine }: Backend): OpenAPIHono<Env> {
     const { fields } = formOf(schemaOf(connector));
     for (const [name, value] of Object.entries(given)) if (fields[name]?.secret) remember(String(value));
     await writeApp(keystore, organization, connector.name, given);
-    return context.json(shown(connector, given), 200);
+    return context.json(shown(url, connector, given), 200);
   });
 
   routed.openapi(routes.remove, async (context) => {
@@ -88,12 +90,13 @@ function withApp(connector: Connector): Connector {
   throw new TielineError('not_found', `${connector.name} needs no app`, { hint: 'Link accounts of it right away.' });
 }
 
-function shown(connector: Connector, given: Values): z.infer<typeof app> {
+function shown(url: string, connector: Connector, given: Values): z.infer<typeof app> {
   const { fields } = formOf(schemaOf(connector));
   const entries = Object.entries(given);
   return {
     schema: { ...schemaOf(connector) },
     parameters: Object.fromEntries(entries.filter(([name]) => fields[name] && !fields[name].secret)),
     secrets: entries.flatMap(([name]) => (fields[name]?.secret ? [name] : [])),
+    redirect_uri: callbackUrl(url, connector),
   };
 }

@@ -75,6 +75,11 @@ describe('checkArguments', () => {
     expect(await refusal(args)).toMatch(new RegExp(`^${name} is not known`));
   });
 
+  it('lets nothing through that it cannot explain', async () => {
+    const error = await failureOf(() => checkArguments({ properties: { secret: false } }, { secret: 1 }));
+    expect(error.message).toBe('the arguments do not fit: the value is not allowed');
+  });
+
   it('says what was checked', async () => {
     const error = await failureOf(() => checkArguments(schema, {}, 'the settings'));
     expect(error.message).toBe('the settings do not fit: title is missing');

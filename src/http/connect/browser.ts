@@ -2,9 +2,10 @@ import { createHash } from 'node:crypto';
 import type { Context } from 'hono';
 import { getCookie, setCookie } from 'hono/cookie';
 import { TielineError } from '../../errors.ts';
-import type { Authorization } from '../../execute/authorization.ts';
+import { type Authorization, claim } from '../../execute/authorization.ts';
 import { hashSecret, isSecret, newSecret } from '../../integration/issuedsecret.ts';
 import type { Backend, Env } from '../context.ts';
+import { sessionUser } from '../session.ts';
 
 /** A browser that has opened a link: how it is kept, and what its forms carry. */
 export type Browser = { readonly mark: string; readonly token: string };
@@ -30,30 +31,40 @@ export async function checkBrowser(
   authorization: Authorization,
   context: Context<Env>,
 ): Promise<Browser | undefined> {
-  // Until there is a sign-in to Tieline itself, nobody can show who they are.
-  if (authorization.requires === 'session') {
+  const { requires, organization, user } = authorization;
+  const signedIn = requires === 'session' ? await sessionUser(backend, context) : undefined;
+  if (requires === 'session' && (signedIn?.organization !== organization || signedIn.id !== user)) {
     throw new TielineError('forbidden', 'this link is only for the user who asked for it', {
       hint: 'Sign in to Tieline in this browser first.',
     });
   }
   const secret = getCookie(context, cookieOf(backend, authorization).name);
-  return secret === undefined || secret === '' ? undefined : browserOf(authorization, secret);
+  if (secret === undefined || secret === '') return undefined;
+  const browser = browserOf(authorization, secret);
+  if (requires === 'browser') await claim(backend.engine.keystore, authorization, browser.mark);
+  return browser;
 }
 
-/** Gives a browser its cookie for a link. */
-export function markBrowser(backend: Backend, authorization: Authorization, context: Context<Env>): Browser {
+/** Gives a browser its cookie for a link. Throws `forbidden` where the link belongs to another browser. */
+export async function markBrowser(
+  backend: Backend,
+  authorization: Authorization,
+  context: Context<Env>,
+): Promise<Browser> {
   const { name, secure } = cookieOf(backend, authorization);
   const secret = newSecret();
+  const browser = browserOf(authorization, secret);
+  if (authorization.requires === 'browser') await claim(backend.engine.keystore, authorization, browser.mark);
   // Longer than the link, as a sign-in that was begun in its last minute may still be finished.
   const maxAge = Math.ceil((authorization.expiresAt - backend.engine.now()) / 1_000) + 600;
   setCookie(context, name, secret, { path: '/', httpOnly: true, secure, sameSite: 'Lax', maxAge });
-  return browserOf(authorization, secret);
+  return browser;
 }
 
 /** Holds a form to the browser it was shown in. Throws `forbidden`. */
 export function checkForm(browser: Browser | undefined, token: unknown, context: Context<Env>): Browser {
   const site = context.req.header('sec-fetch-site');
-  const isOwn = site === undefined || site === 'same-origin';
+  const isOwn = site === undefined || site === 'same-origin' || site === 'none';
   const isRight = typeof token === 'string' && isSecret('form', token, browser && hashSecret('form', browser.token));
   if (browser && isOwn && isRight) return browser;
   throw new TielineError('forbidden', 'this form does not come from the page that was shown here', {

@@ -6,33 +6,41 @@ import type { Backend } from '../context.ts';
 import { finishLink, type Link } from './link.ts';
 
 /** Asks the provider whether the person is done on the other device, at most as often as it wants (RFC 8628 §3.5). */
-export async function askOnce(backend: Backend, link: Link, begun: Begun, device: DeviceWait): Promise<Progress> {
+export async function askOnce(backend: Backend, link: Link, begun: Begun): Promise<Progress> {
+  const { keystore, now } = backend.engine;
+  const { authorization } = link;
+  // What was read before may be old: another tab of this browser may have asked since.
+  const held = await hold(keystore, authorization, begun.browser, now()).catch(busyElsewhere);
+  if (!held) return begun;
+  const { device } = held;
+  const isDue = device !== undefined && device.askAt <= now();
+  const next = isDue ? await ask(backend, link, held, device) : { ...held, busyUntil: 0 };
+  if (next.kind !== 'done') await settle(keystore, authorization, next);
+  return next;
+}
+
+/** Another tab of this browser asks at this moment. */
+function busyElsewhere(error: unknown): undefined {
+  if (!isTielineError(error) || error.code !== 'conflict') throw error;
+}
+
+async function ask(backend: Backend, link: Link, { browser }: Begun, device: DeviceWait): Promise<Progress> {
   const { engine } = backend;
-  const { keystore, now } = engine;
-  const { authorization, connector, who } = link;
-  const { browser } = begun;
-  if (now() < device.askAt || begun.busyUntil > now()) return begun;
+  const { now } = engine;
+  const { connector, who } = link;
+  const { pending } = device;
   try {
-    await hold(keystore, authorization, browser, now());
-  } catch (error) {
-    if (isTielineError(error) && error.code === 'conflict') return begun; // another tab of this browser asks
-    throw error;
-  }
-  let progress: Progress;
-  try {
-    if (device.pending.started.expiresAt <= now())
-      throw new TielineError('authorization_failed', 'the code has run out');
+    if (pending.started.expiresAt <= now()) throw new TielineError('authorization_failed', 'the code has run out');
     const option = optionNamed(connector, device.option);
-    const tokens = await askSignIn(engine, who, connector, option, device.pending);
+    const tokens = await askSignIn(engine, who, connector, option, pending);
     if (tokens !== 'pending' && tokens !== 'slower') {
-      return await finishLink(backend, link, browser, { option, input: device.pending.input, tokens });
+      return await finishLink(backend, link, browser, { option, input: pending.input, tokens });
     }
     const interval = device.interval + (tokens === 'slower' ? 5 : 0);
-    progress = { ...begun, at: now(), device: { ...device, interval, askAt: now() + interval * 1_000 } };
+    const at = now();
+    return { kind: 'begun', browser, at, busyUntil: 0, device: { ...device, interval, askAt: at + interval * 1_000 } };
   } catch (error) {
     if (!isTielineError(error)) throw error;
-    progress = { kind: 'failed', browser, code: error.code };
+    return { kind: 'failed', browser, code: error.code };
   }
-  await settle(keystore, authorization, progress);
-  return progress;
 }

@@ -45,10 +45,17 @@ function problemsOf(option: AuthOption, input: Values): Record<string, string> {
   const problems: Record<string, string> = {};
   for (const { at, text } of findProblems(inputSchema(option), input)) {
     const name = at.split('.')[0] ?? '';
-    problems[name] ??= text === MISSING ? 'Please fill this in.' : `This does not fit: ${text}.`;
+    problems[name] ??= SAYINGS.find(([pattern]) => pattern.test(text))?.[1] ?? `This does not fit: ${text}.`;
   }
   return problems;
 }
+
+const SAYINGS: readonly (readonly [RegExp, string])[] = [
+  [new RegExp(`^${MISSING}$`), 'Please fill this in.'],
+  [/too short/, 'This is too short.'],
+  [/too long/, 'This is too long.'],
+  [/, not (?:integer|number)$/, 'This has to be a number.'],
+];
 
 /** The fields a person is to fill in. What was typed stands there again, but for secrets. */
 export function formFields(option: AuthOption, given: Values, { input, problems }: Typed): Html {

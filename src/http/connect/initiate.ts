@@ -3,12 +3,7 @@ import { inputSchema } from '../../auth/types.ts';
 import type { Connector } from '../../connector/connector.ts';
 import { formOf, withDefaults } from '../../connector/schema.ts';
 import { TielineError } from '../../errors.ts';
-import {
-  type Authorization,
-  createAuthorization,
-  readAuthorization,
-  readProgress,
-} from '../../execute/authorization.ts';
+import { createAuthorization } from '../../execute/authorization.ts';
 import { checkArguments } from '../../execute/validate.ts';
 import { readIntegrations } from '../../integration/accounts.ts';
 import { checkIdentifier, isPending } from '../../integration/integration.ts';
@@ -21,10 +16,10 @@ import { customerOf } from '../customer.ts';
 import { findIntegrationById } from '../integrations.ts';
 import { failures } from '../problem.ts';
 import { body, json, router } from '../router.ts';
+import { readSettings } from '../settings.ts';
 import { choicesOf } from './choices.ts';
 
 const values = z.record(z.string(), z.unknown());
-const tags = ['Connect flow'];
 
 const wanted = z.object({
   customer_name: z.string().optional().openapi({ description: 'The user; made on first mention.' }),
@@ -43,7 +38,7 @@ const routes = {
   initiate: createRoute({
     method: 'post',
     path: '/integrations/connectors/oauth/initiate',
-    tags,
+    tags: ['Connect flow'],
     summary: 'An address at which a person links an account, by signing in or by typing credentials',
     request: body(wanted, 'The account'),
     responses: {
@@ -56,26 +51,6 @@ const routes = {
         'Where the person goes',
       ),
       ...failures(403, 404, 409),
-    },
-  }),
-  get: createRoute({
-    method: 'get',
-    path: '/authorizations/{id}',
-    tags,
-    summary: 'How far the person is',
-    request: { params: z.object({ id: z.string() }) },
-    responses: {
-      200: json(
-        z
-          .object({
-            status: z.enum(['pending', 'done', 'failed', 'expired']),
-            connector_id: z.string().optional().openapi({ description: 'The integration, once it is done.' }),
-            error: z.string().optional().openapi({ description: 'Code of the failure.' }),
-          })
-          .openapi('Authorization'),
-        'How far it is',
-      ),
-      ...failures(404),
     },
   }),
 };
@@ -93,9 +68,10 @@ export function initiateRoutes(backend: Backend): OpenAPIHono<Env> {
     const { organization } = caller;
     const it = context.req.valid('json');
     const connector = connectorOfType(engine.catalog, it.connector_type);
+    const settings = readSettings(connector, it.replication_config);
     await checkRedirect(backend, organization, it.redirect_url);
-    if (connector.settings && it.replication_config) {
-      checkArguments(connector.settings, withDefaults(connector.settings, it.replication_config), 'replication_config');
+    if (connector.settings && it.reconnect === undefined) {
+      checkArguments(connector.settings, withDefaults(connector.settings, settings ?? {}), 'replication_config');
     }
     const choices = await choicesOf(backend, connector, {
       organization,
@@ -118,7 +94,7 @@ export function initiateRoutes(backend: Backend): OpenAPIHono<Env> {
         option: it.auth_option,
         identifier: it.name === undefined ? undefined : checkIdentifier(it.name),
         input: it.credentials,
-        settings: it.replication_config,
+        settings,
         reconnect: it.reconnect,
         redirectUrl: it.redirect_url,
       },
@@ -134,24 +110,8 @@ export function initiateRoutes(backend: Backend): OpenAPIHono<Env> {
     );
   });
 
-  app.openapi(routes.get, async (context) => {
-    const caller = context.get('caller');
-    const authorization = await readAuthorization(keystore, context.req.valid('param').id);
-    if (!authorization || !isTheirs(caller, authorization)) {
-      throw new TielineError('not_found', 'there is no authorization of this id', { hint: 'Begin a new one.' });
-    }
-    const progress = await readProgress(keystore, authorization);
-    if (progress?.kind === 'done')
-      return context.json({ status: progress.kind, connector_id: progress.integration }, 200);
-    if (progress?.kind === 'failed') return context.json({ status: progress.kind, error: progress.code }, 200);
-    return context.json({ status: authorization.expiresAt > now() ? ('pending' as const) : ('expired' as const) }, 200);
-  });
-
   return app;
 }
-
-const isTheirs = (caller: Caller, { organization, user }: Authorization): boolean =>
-  organization === caller.organization && (caller.kind === 'client' || user === caller.user.id);
 
 /** Whole addresses are compared: anything looser has been a way to send what comes back to somebody else. */
 async function checkRedirect(

@@ -6,7 +6,7 @@ import { type Authorization, type Progress, readAuthorization, settle } from '..
 import { connectAccount } from '../../execute/connect.ts';
 import { readIntegrations } from '../../integration/accounts.ts';
 import { readOrganization } from '../../integration/organization.ts';
-import type { Principal } from '../../integration/principal.ts';
+import { localPrincipal, type Principal } from '../../integration/principal.ts';
 import { readUser } from '../../integration/user.ts';
 import { principalOf } from '../caller.ts';
 import type { Backend } from '../context.ts';
@@ -21,24 +21,35 @@ export type Link = {
 };
 
 /** Throws `not_found`, alike for links that never were and for those whose user is gone. */
-export async function openLink({ engine }: Backend, id: string): Promise<Link> {
-  const { keystore } = engine;
-  const authorization = await readAuthorization(keystore, id);
-  if (!authorization) throw notGood('is not known here');
-  const user = await readUser(keystore, authorization.organization, authorization.user);
-  const organization = await readOrganization(keystore, authorization.organization);
-  if (!user || !organization || user.disabledAt !== undefined) throw notGood('is not known here');
+export async function openLink(backend: Backend, id: string): Promise<Link> {
+  const { engine } = backend;
+  const authorization = await readAuthorization(engine.keystore, id);
+  const owner = authorization && (await ownerOf(backend, authorization));
+  if (!owner) throw notGood('is not known here');
+  const { who, organization, user } = owner;
   return {
     authorization,
-    who: principalOf(user),
+    who,
     connector: engine.catalog.connector(authorization.connector),
     asker: {
-      organization: organization.name,
-      user: user.identifier,
+      organization,
+      user,
       client: authorization.client,
       isReconnect: authorization.reconnect !== undefined,
     },
   };
+}
+
+type Owner = Pick<Asker, 'organization' | 'user'> & { readonly who: Principal };
+
+/** Whose account it will be, and what to call them; undefined for a user that is not served here. */
+async function ownerOf({ engine, local }: Backend, authorization: Authorization): Promise<Owner | undefined> {
+  if (local)
+    return authorization.organization === localPrincipal.organization ? { ...local, who: localPrincipal } : undefined;
+  const user = await readUser(engine.keystore, authorization.organization, authorization.user);
+  const organization = await readOrganization(engine.keystore, authorization.organization);
+  if (!user || !organization || user.disabledAt !== undefined) return undefined;
+  return { who: principalOf(user), organization: organization.name, user: user.identifier };
 }
 
 /** Throws `not_found` when nothing may be begun any more; what has been begun may be finished. */

@@ -85,7 +85,7 @@ export function devicePage({ title }: Connector, { pending: { started }, interva
     <p class="lead">Open the page of ${title}, on this or any other device, and enter this code:</p>
     <output class="code">${started.userCode}</output>
     <div class="buttons"><a class="button go" href="${address}" target="_blank" rel="noopener noreferrer">Open ${new URL(address).host}</a></div>
-    <p class="small lead"><br>${started.verificationUri}</p>
+    <p class="small address">${started.verificationUri}</p>
     <p class="wait" role="status">Waiting for the sign-in…</p>`;
   return { title: `Sign in at ${title}`, body, refresh: { seconds: Math.max(2, Math.ceil(interval)) } };
 }
@@ -94,13 +94,13 @@ export type Done = { readonly title: string; readonly account: string | undefine
 
 /** It worked. Goes on to where the program wants the person back, if it has said. */
 export function donePage({ title, account, next }: Done): Page {
-  const as = account === undefined ? '' : html` as <b>${scrub(account)}</b>`;
+  const as = account === undefined ? 'It can be used now.' : html`Connected as <b>${scrub(account)}</b>.`;
   const back = next
     ? html`<div class="buttons"><a class="button go" href="${next.href}">Back to ${next.host}</a></div>`
     : html`<p class="lead">You may close this window.</p>`;
   const body = html`<div class="mark" aria-hidden="true">✓</div>
     <h1>${title} is connected</h1>
-    <p class="lead">Connected${as}.</p>
+    <p class="lead">${as}</p>
     ${back}`;
   return { title: `${title} is connected`, body, ...(next && { refresh: { seconds: 1, url: next.href } }) };
 }

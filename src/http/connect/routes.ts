@@ -4,6 +4,7 @@ import { checkNotElsewhere, type Progress, readProgress } from '../../execute/au
 import { log } from '../../log.ts';
 import type { Backend, Env } from '../context.ts';
 import type { FailureLimit } from '../ratelimit.ts';
+import { sessionUser, signInUrl } from '../session.ts';
 import { arrive } from './arrival.ts';
 import { checkBrowser, checkForm, markBrowser } from './browser.ts';
 import { decide, showConsent } from './consent.ts';
@@ -22,6 +23,10 @@ export function connectRoutes(backend: Backend, failures: FailureLimit): Hono<En
   app.get('/connect/:id', async (context) => {
     const link = await openLink(backend, context.req.param('id'));
     const { authorization, connector } = link;
+    const { requires, organization } = authorization;
+    if (requires === 'session' && backend.authorizationServer && !(await sessionUser(backend, context))) {
+      return context.redirect(signInUrl(backend, `/connect/${authorization.id}`, organization), 303);
+    }
     const browser = await checkBrowser(backend, authorization, context);
     const progress = await readProgress(engine.keystore, authorization);
     const isMine = progress !== undefined && progress.browser === browser?.mark;
@@ -31,12 +36,12 @@ export function connectRoutes(backend: Backend, failures: FailureLimit): Hono<En
     }
     if (progress) checkNotElsewhere(progress, browser?.mark, engine.now());
     if (isMine && progress.device) {
-      const next = await askOnce(backend, link, progress, progress.device);
+      const next = await askOnce(backend, link, progress);
       if (next.kind !== 'begun') return showEnd(context, link, next);
       return showPage(context, devicePage(connector, next.device ?? progress.device));
     }
     checkTime(backend, link);
-    const shown = browser ?? markBrowser(backend, authorization, context);
+    const shown = browser ?? (await markBrowser(backend, authorization, context));
     return showConsent(backend, link, shown, context, { key: context.req.query('option') });
   });
 
@@ -66,7 +71,7 @@ type Ended = Exclude<Progress, { kind: 'begun' }>;
 /** These are messages of our own: what a provider may have had a say in is told by its code. */
 function showFailure(context: Context<Env>, error: Error): Response | Promise<Response> {
   if (isTielineError(error) && error.status < 500) {
-    const heading = 'This does not go on here';
+    const heading = `This ${context.req.path.startsWith('/callback/') ? 'sign-in cannot be finished' : 'link cannot be used'}`;
     return showPage(context, failurePage({ heading, text: sentence(error.message), hint: error.hint }), error.status);
   }
   const id = context.get('requestId');

@@ -19,6 +19,9 @@ main { width: min(30rem, 100%); padding: min(9vh, 5rem) 1rem 3rem; }
 h1 { font-size: 1.4rem; line-height: 1.3; margin: 0 0 0.5rem; text-align: center; text-wrap: balance; }
 p { margin: 0.5rem 0; overflow-wrap: anywhere; }
 .lead { text-align: center; color: var(--soft); margin-bottom: 1.5rem; }
+.lead + .lead { margin-top: -1rem; }
+.card > :last-child { margin-bottom: 0; }
+.address { text-align: center; margin: 0.75rem 0 1.5rem; }
 .lead b { color: var(--ink); font-weight: 600; }
 small, .small { font-size: 0.85rem; color: var(--soft); font-weight: 400; }
 a { color: var(--accent); }

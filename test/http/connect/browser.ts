@@ -15,7 +15,11 @@ export type Browser = {
   open(url: string, headers?: Readonly<Record<string, string>>): Promise<Shown>;
   /** Sends the form of a page with the hidden fields it has, pressing `decision`. */
   submit(page: Shown, fields?: Readonly<Record<string, string>>, decision?: string): Promise<Shown>;
-  post(url: string, fields: Readonly<Record<string, string>>, headers?: Readonly<Record<string, string>>): Promise<Shown>;
+  post(
+    url: string,
+    fields: Readonly<Record<string, string>>,
+    headers?: Readonly<Record<string, string>>,
+  ): Promise<Shown>;
 };
 
 export function openBrowser(): Browser {

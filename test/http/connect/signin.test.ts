@@ -1,14 +1,16 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { signIn } from '../../../src/sandbox/person.ts';
 import { type Sandbox, startSandbox } from '../../../src/sandbox/sandbox.ts';
 import { sandboxConnector } from '../../execute/stage.ts';
 import { type HttpStage, openHttpStage, type Tenant } from '../stage.ts';
 import { type Browser, openBrowser, type Shown } from './browser.ts';
+import { slowKeystore } from './slowstore.ts';
 
 const RETURN = 'https://app.example/linked?from=tieline&x=a%20b';
 
 let sandbox: Sandbox;
 let stage: HttpStage;
+let slow: (ms: number) => void;
 let acme: Tenant;
 let rival: Tenant;
 let customer = '';
@@ -17,9 +19,12 @@ let count = 0;
 beforeAll(async () => {
   sandbox = await startSandbox();
   const { url, clientId, clientSecret } = sandbox;
+  const store = await slowKeystore();
+  slow = store.slow;
   stage = await openHttpStage({
     connectors: [await sandboxConnector()],
     app: { baseUrl: url, clientId, clientSecret },
+    keystore: store.keystore,
   });
   [acme, rival] = [await stage.tenant('Acme & <b>Sons</b>'), await stage.tenant('rival')];
   for (const as of [acme, rival]) {
@@ -37,8 +42,18 @@ beforeEach(() => {
 type Begun = { readonly consent_url: string; readonly authorization_id: string };
 
 async function initiate(more: object = {}, as = acme): Promise<Begun> {
-  const body = { customer_name: customer, connector_type: 'Sandbox', auth_option: 'oauth', redirect_url: RETURN, ...more };
-  const { status, body: begun, text } = await stage.request('POST', '/integrations/connectors/oauth/initiate', { as, body });
+  const body = {
+    customer_name: customer,
+    connector_type: 'Sandbox',
+    auth_option: 'oauth',
+    redirect_url: RETURN,
+    ...more,
+  };
+  const {
+    status,
+    body: begun,
+    text,
+  } = await stage.request('POST', '/integrations/connectors/oauth/initiate', { as, body });
   expect(status, text).toBe(201);
   return begun;
 }
@@ -62,7 +77,11 @@ async function begin({ consent_url: link }: Begun, browser: Browser): Promise<st
 const signedIn = async (link: Begun, browser: Browser, person = 'ada', decision: 'allow' | 'deny' = 'allow') =>
   signIn(await begin(link, browser), person, { decision, cookies: browser.cookies });
 
-const text = ({ html }: Shown) => html.replace(/<style>.*?<\/style>/s, '').replace(/<[^>]*>/g, ' ').replace(/\s+/g, ' ');
+const text = ({ html }: Shown) =>
+  html
+    .replace(/<style>.*?<\/style>/s, '')
+    .replace(/<[^>]*>/g, ' ')
+    .replace(/\s+/g, ' ');
 
 describe('a link', () => {
   it('tells who asks for what, and starts nothing before the person agrees', async () => {
@@ -71,8 +90,11 @@ describe('a link', () => {
     expect(link.authorization_id).toMatch(/^[\w-]{43}$/);
     const page = await openBrowser().open(link.consent_url);
     expect(page.status).toBe(200);
-    expect(text(page)).toContain(`Acme &amp; &lt;b&gt;Sons&lt;/b&gt; asks to use your Sandbox account for ${customer} .`);
-    for (const scope of ['openid', 'offline_access', 'read', 'write']) expect(page.html).toContain(`<code>${scope}</code>`);
+    expect(text(page)).toContain(
+      `Acme &amp; &lt;b&gt;Sons&lt;/b&gt; asks to use your Sandbox account, for its user ${customer} .`,
+    );
+    for (const scope of ['openid', 'offline_access', 'read', 'write'])
+      expect(page.html).toContain(`<code>${scope}</code>`);
     expect(page.html).not.toMatch(/state=|code_challenge|<script/);
     expect(page.headers.get('cache-control')).toBe('no-store');
     const policy = page.headers.get('content-security-policy');
@@ -133,7 +155,9 @@ describe('a link', () => {
     const browser = openBrowser();
     const ended = await browser.submit(await browser.open(here.consent_url), {}, 'cancel');
     expect(ended).toMatchObject({ status: 303, location: here.consent_url });
-    expect((await browser.open(here.consent_url)).html).toContain(`${RETURN.replaceAll('&', '&amp;')}&amp;error=canceled`);
+    expect((await browser.open(here.consent_url)).html).toContain(
+      `${RETURN.replaceAll('&', '&amp;')}&amp;error=canceled`,
+    );
     expect(await statusOf(here)).toEqual({ status: 'failed', error: 'canceled' });
     const landed = await browser.open(await signedIn(there, browser, 'ada', 'deny'));
     expect(landed.location).toBe(`${RETURN}&error=authorization_failed`);
@@ -232,36 +256,48 @@ describe('initiate refuses', () => {
 describe('nothing is stored, and the answer is a page, when', () => {
   const none = async () => expect(await accounts()).toEqual([]);
 
-  it('the link is unknown, expired, or its user is gone', async () => {
+  it('the link is unknown or expired', async () => {
     const browser = openBrowser();
     expect((await browser.open(`${stage.url}/connect/${'a'.repeat(43)}`)).status).toBe(404);
-    const [old, gone] = [await initiate(), await initiate({ customer_name: `${customer}-gone` })];
-    const callback = await signedIn(gone, browser);
-    const { body } = await stage.request('GET', `/users?identifier=${customer}-gone`, { as: acme });
-    await stage.request('DELETE', `/users/${body.data[0].id}`, { as: acme });
-    expect((await browser.open(gone.consent_url)).status).toBe(404);
-    expect((await browser.open(callback)).status).toBe(404);
+    const old = await initiate();
+    const page = await browser.open(old.consent_url);
     stage.later(24 * 60 * 60_000);
+    expect((await browser.submit(page)).status).toBe(404);
     expect((await browser.open(old.consent_url)).html).toContain('This link has expired.');
     expect(await statusOf(old)).toEqual({ status: 'expired' });
     await none();
   });
 
+  it.each([
+    ['deleted', (id: string) => stage.request('DELETE', `/users/${id}`, { as: acme })],
+    ['disabled', (id: string) => stage.request('PATCH', `/users/${id}`, { as: acme, body: { disabled: true } })],
+  ])('its user has been %s', async (_, end) => {
+    const browser = openBrowser();
+    const link = await initiate();
+    const page = await browser.open(link.consent_url);
+    const callback = await signedIn(link, browser);
+    const { body } = await stage.request('GET', `/users?identifier=${customer}`, { as: acme });
+    await end(body.data[0].id);
+    const answers = [await browser.open(link.consent_url), await browser.submit(page), await browser.open(callback)];
+    expect(answers.map((it) => it.status)).toEqual([404, 404, 404]);
+    expect(await statusOf(link)).toEqual({ status: 'pending' });
+  });
+
   it('another tenant asks for an authorization: as for one that never was', async () => {
     const link = await initiate();
-    const [foreign, unknown] = await Promise.all(
-      [link.authorization_id, 'b'.repeat(43)].map((id) => stage.request('GET', `/authorizations/${id}`, { as: rival })),
-    );
-    const { request_id: _, ...told } = foreign?.body;
-    const { request_id: __, ...untold } = unknown?.body;
-    expect(told).toEqual(untold);
-    expect(foreign?.status).toBe(404);
+    const answers = [];
+    for (const id of [link.authorization_id, 'b'.repeat(43)]) {
+      const { status, body } = await stage.request('GET', `/authorizations/${id}`, { as: rival });
+      answers.push([status, body.code, body.detail, body.hint]);
+    }
+    expect(answers[0]).toEqual(answers[1]);
+    expect(answers[0]?.[0]).toBe(404);
   });
 
   it.each([
     ['unknown', (url: URL) => url.searchParams.set('state', 'x'.repeat(43))],
     ['missing', (url: URL) => url.searchParams.delete('state')],
-    ['at the path of another connector', (url: URL) => (url.pathname = '/callback/gmail')],
+    ['at the path of another connector', (url: URL) => Object.assign(url, { pathname: '/callback/gmail' })],
   ])('the state is %s', async (_, forge) => {
     const link = await initiate();
     const browser = openBrowser();
@@ -298,7 +334,10 @@ describe('nothing is stored, and the answer is a page, when', () => {
 
   it('the code is that of another sign-in, whose verifier is another', async () => {
     const browser = openBrowser();
-    const [one, two] = [new URL(await signedIn(await initiate(), browser)), new URL(await signedIn(await initiate(), browser))];
+    const [one, two] = [
+      new URL(await signedIn(await initiate(), browser)),
+      new URL(await signedIn(await initiate(), browser)),
+    ];
     one.searchParams.set('code', two.searchParams.get('code') ?? '');
     expect((await browser.open(one.href)).location).toBe(`${RETURN}&error=authorization_failed`);
     await none();
@@ -345,9 +384,12 @@ const hiddenOf = (page: Shown) =>
   Object.fromEntries([...page.html.matchAll(/type="hidden" name="(\w+)" value="([^"]*)"/g)].map(([, a, b]) => [a, b]));
 
 describe('of those that come at one time', () => {
+  afterEach(() => slow(0));
+
   it('with one state, one wins', async () => {
     const browser = openBrowser();
     const callback = await signedIn(await initiate(), browser);
+    slow(30);
     const answers = await Promise.all(Array.from({ length: 5 }, () => browser.open(callback)));
     expect(answers.map((it) => it.status).sort()).toEqual([303, 400, 400, 400, 400]);
     expect(await accounts()).toHaveLength(1);
@@ -362,6 +404,7 @@ describe('of those that come at one time', () => {
       const begun = await browser.submit(page);
       ways.push(await signIn(begun.location ?? '', person, { cookies: browser.cookies }));
     }
+    slow(30);
     const answers = await Promise.all(ways.map((it) => browser.open(it)));
     expect(answers.map((it) => it.status).sort()).toEqual([303, 409]);
     expect(await accounts()).toHaveLength(1);
