@@ -222,6 +222,10 @@ connectors
     process.exitCode = await (await import('./cli/lint.ts')).lint(paths, options);
   });
 connectors
+  .command('compile', { hidden: true })
+  .description('check the shipped definitions once for all starts; part of the build')
+  .action(async () => (await import('./cli/compile.ts')).compile());
+connectors
   .command('try')
   .description('print the exact request of an action without sending it, and shape sample answers')
   .argument('<name>')
@@ -313,6 +317,33 @@ keys
   .option(...json)
   .action(async (options) => (await import('./cli/keys.ts')).rotate(options));
 
+const tokens = program.command('tokens').description('personal access tokens, with which MCP clients of users come in');
+tokens
+  .command('create')
+  .description('make a token for a user, which is shown this once')
+  .argument('<identifier>', 'the user')
+  .argument('<name>', 'what it is for')
+  .option('--scopes <scopes>', 'read, write and manage, separated by commas', 'read,write')
+  .option('--days <number>', 'how long it is good', '90')
+  .option(...organization)
+  .option(...json)
+  .action(async (identifier, name, options) => (await import('./cli/tokens.ts')).create(identifier, name, options));
+tokens
+  .command('list')
+  .description('the tokens of a user, without their text')
+  .argument('<identifier>', 'the user')
+  .option(...organization)
+  .option(...json)
+  .action(async (identifier, options) => (await import('./cli/tokens.ts')).list(identifier, options));
+tokens
+  .command('revoke')
+  .description('end a token of a user')
+  .argument('<identifier>', 'the user')
+  .argument('<id>')
+  .option(...organization)
+  .option(...json)
+  .action(async (identifier, id, options) => (await import('./cli/tokens.ts')).revoke(identifier, id, options));
+
 program
   .command('doctor')
   .description('check configuration, connectors and keystore')
@@ -323,8 +354,11 @@ program
 
 program
   .command('mcp-config')
-  .description('print what to paste into the configuration of an MCP client')
-  .action(async () => (await import('./cli/mcpconfig.ts')).mcpConfig());
+  .description('print what to run or to paste so that an MCP client uses this server')
+  .option('--client <name>', 'claude-code, claude-desktop, vscode, cursor, chatgpt or inspector')
+  .option('--http', 'for a server on HTTP, at TIELINE_URL')
+  .option(...json)
+  .action(async (options) => (await import('./cli/mcpconfig.ts')).mcpConfig(options));
 
 const isJson = process.argv.includes('--json');
 try {

@@ -1,4 +1,4 @@
-import { type RequestRule, requestRule } from '../connector/actionspec.ts';
+import type { RequestRule } from '../connector/actionspec.ts';
 import type { BodyPlan, RequestPlan } from '../connector/plan.ts';
 import { TielineError } from '../errors.ts';
 import type { Http } from '../expression/sandbox.ts';
@@ -8,11 +8,13 @@ import type { Ask } from './type.ts';
 /** What `http` does for the scripts of a method: a request like those of a definition, and any status is an answer. */
 export const httpOf =
   (ask: Ask, scope: Scope): Http =>
-  (given, signal) =>
-    ask(readRequest(given), scope, { signal });
+  async (given, signal) =>
+    ask(await readRequest(given), scope, { signal });
 
 /** The request that a script asks for. Throws `definition_invalid`. */
-export function readRequest(given: unknown): RequestPlan {
+export async function readRequest(given: unknown): Promise<RequestPlan> {
+  // With all of zod behind it, which a start does not wait for.
+  const { requestRule } = await import('../connector/actionspec.ts');
   const read = requestRule.safeParse(given);
   if (read.success && !read.data.multipart) return planOf(read.data);
   const [issue] = read.error?.issues ?? [];

@@ -1,5 +1,5 @@
 import { TielineError } from '../errors.ts';
-import { type ActionSpec, type PaginationRule, type RetryRules, SQL_PAGES } from './actionspec.ts';
+import type { ActionSpec, PaginationRule, RetryRules } from './actionspec.ts';
 import type { Definition } from './definition.ts';
 import { type Plan, planAction } from './plan.ts';
 import { extendSchema, inlineSchema } from './schema.ts';
@@ -43,10 +43,20 @@ export const LONGEST_TOOL_NAME = 48;
 /** Arguments that Tieline adds to tools; a definition cannot use these names. */
 export const RESERVED_ARGUMENTS = ['integration', 'cursor', 'limit'] as const;
 
+/** Begins the names of the tools that manage accounts; no connector can have it. */
+export const RESERVED_CONNECTOR = 'integrations';
+
 export const INTEGRATION_ARGUMENT = {
   type: 'string',
   description: 'Identifier of the account to use. The default account when absent.',
 } as const;
+
+/** Statements that read give their rows by pages: there is no limit to forget. */
+const SQL_PAGES: PaginationRule = {
+  kind: 'offset',
+  start: 1,
+  limit: { in: 'query', name: 'limit', default: 100, max: 1_000 },
+};
 
 export function buildAction(definition: Definition, entity: string, name: string, spec: ActionSpec): Action {
   const rules = new Map(Object.entries(definition.pagination));

@@ -193,13 +193,6 @@ export const action = z
   )
   .refine((it) => it.steps === undefined || it.steps.at(-1)?.request !== undefined, 'the last step must be a request');
 
-/** Statements that read give their rows by pages: there is no limit to forget. */
-export const SQL_PAGES: PaginationRule = {
-  kind: 'offset',
-  start: 1,
-  limit: { in: 'query', name: 'limit', default: 100, max: 1_000 },
-};
-
 export type ActionSpec = z.infer<typeof action>;
 export type RequestRule = z.infer<typeof requestRule>;
 export type MimeRule = z.infer<typeof mimeRule>;

@@ -1,8 +1,9 @@
 import { basename, dirname } from 'node:path';
 import { isTielineError, TielineError } from '../errors.ts';
-import { type Action, LONGEST_TOOL_NAME, type Tool } from './action.ts';
+import { type Action, LONGEST_TOOL_NAME, RESERVED_CONNECTOR, type Tool } from './action.ts';
+import { readChecked } from './compiled.ts';
 import { buildConnector, type Connector } from './connector.ts';
-import { definitionFiles, loadDefinition } from './load.ts';
+import { definitionFiles } from './files.ts';
 import { nearest } from './problem.ts';
 
 /** All enabled connectors at one moment. Never changes; a new one replaces it. */
@@ -34,6 +35,11 @@ function add({ byName, byTool }: Parts, connector: Connector): void {
   if (twin) {
     throw new TielineError('definition_invalid', `${twin.file} and ${connector.file} both define ${connector.name}`, {
       hint: 'Rename one of them, or take its folder out of TIELINE_CONNECTORS.',
+    });
+  }
+  if (connector.name === RESERVED_CONNECTOR) {
+    throw new TielineError('definition_invalid', `${connector.file}: the name ${connector.name} is reserved`, {
+      hint: 'Rename the connector: its tools would be taken for those that manage accounts.',
     });
   }
   const own = new Map<string, Action>();
@@ -78,7 +84,7 @@ export async function loadCatalog(source: CatalogSource, onProblem?: (error: Tie
   const broken = new Set<string>();
   for (const file of await definitionFiles(source.folders)) {
     try {
-      const connector = buildConnector(await loadDefinition(file));
+      const connector = buildConnector(await readChecked(file));
       if (isOn(source, connector)) add(parts, connector);
     } catch (error) {
       if (!onProblem || !isTielineError(error)) throw error;

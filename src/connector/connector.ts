@@ -2,8 +2,8 @@ import { TielineError } from '../errors.ts';
 import { compileTemplate, type Template } from '../expression/template.ts';
 import { type Action, buildAction } from './action.ts';
 import type { AuthMethods, AuthOptionSpec } from './authspec.ts';
+import type { Checked } from './compiled.ts';
 import type { Definition } from './definition.ts';
-import type { Loaded } from './load.ts';
 import { planRequest, type RequestPlan } from './plan.ts';
 import type { JsonSchema } from './values.ts';
 
@@ -57,7 +57,7 @@ export type Connector = {
   identity(): Identity | undefined;
 };
 
-export function buildConnector({ definition, file }: Pick<Loaded, 'definition' | 'file'>): Connector {
+export function buildConnector({ definition, file }: Checked): Connector {
   const actions = Object.entries(definition.entities).flatMap(([entity, { actions }]) =>
     Object.entries(actions).map(([name, spec]) => buildAction(definition, entity, name, spec)),
   );

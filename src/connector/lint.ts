@@ -1,7 +1,7 @@
 import { isTielineError } from '../errors.ts';
 import { Scripts } from '../expression/sandbox.ts';
 import { compilePathTemplate, compileTemplate } from '../expression/template.ts';
-import { type Action, LONGEST_TOOL_NAME, RESERVED_ARGUMENTS, toolName } from './action.ts';
+import { type Action, LONGEST_TOOL_NAME, RESERVED_ARGUMENTS, RESERVED_CONNECTOR, toolName } from './action.ts';
 import type { ActionSpec, RequestRule } from './actionspec.ts';
 import { lintAuth } from './authlint.ts';
 import { buildConnector, type Connector } from './connector.ts';
@@ -48,6 +48,9 @@ export function lint(loaded: Loaded): Problem[] {
   const report: Report = (path, rule, message) => problems.push(at(file, source.at(path), rule, message));
   lintTexts(definition, [], report);
   lintExpressions(definition, report);
+  if (definition.connector === RESERVED_CONNECTOR) {
+    report(['connector'], 'connector-name', `${definition.connector} is the name of the tools that manage accounts`);
+  }
   for (const [entity, { actions }] of Object.entries(definition.entities)) {
     for (const name of Object.keys(actions)) {
       const tool = toolName(definition.connector, entity, name);

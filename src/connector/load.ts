@@ -1,7 +1,6 @@
-import { readdir, readFile, stat } from 'node:fs/promises';
-import { join, relative } from 'node:path';
+import { readFile, stat } from 'node:fs/promises';
+import { relative } from 'node:path';
 import { z } from 'zod';
-import { TielineError } from '../errors.ts';
 import { type Definition, definition } from './definition.ts';
 import { at, definitionError, explain, inOrder, type Problem } from './problem.ts';
 import { findDangling } from './reference.ts';
@@ -68,27 +67,6 @@ async function withScripts(loaded: Loaded, file: string): Promise<Read> {
     }
   }
   return problems.length > 0 ? { problems: inOrder(problems) } : { loaded: { ...loaded, definition } };
-}
-
-/** The `connector.yaml` files one level below each folder, by name. Throws `config_invalid` where there is no folder. */
-export async function definitionFiles(folders: readonly string[]): Promise<string[]> {
-  const files: string[] = [];
-  for (const folder of folders) {
-    const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT' || error.code === 'ENOTDIR') {
-        throw new TielineError('config_invalid', `there is no folder ${folder}`, {
-          hint: 'Make it, or take it out of TIELINE_CONNECTORS.',
-        });
-      }
-      throw error;
-    });
-    for (const name of names.sort()) {
-      const file = join(folder, name, 'connector.yaml');
-      const found = await stat(file).catch(() => undefined);
-      if (found?.isFile()) files.push(file);
-    }
-  }
-  return files;
 }
 
 /** The format as JSON Schema 2020-12, for editors. */

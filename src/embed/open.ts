@@ -2,8 +2,8 @@ import { existsSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { readChecked } from '../connector/compiled.ts';
 import { buildConnector, type Connector } from '../connector/connector.ts';
-import { loadDefinition } from '../connector/load.ts';
 import { nearest } from '../connector/problem.ts';
 import { TielineError } from '../errors.ts';
 
@@ -12,7 +12,7 @@ const shipped = fileURLToPath(new URL('../../connectors', import.meta.url));
 
 /** A shipped connector, or the one of a file or folder. Throws `connector_unknown`, `definition_invalid`. */
 export async function openDefinition(name: string, path: string | undefined): Promise<Connector> {
-  const connector = buildConnector(await loadDefinition(await fileOf(name, path)));
+  const connector = buildConnector(await readChecked(await fileOf(name, path)));
   if (connector.name === name) return connector;
   throw new TielineError('connector_unknown', `${path} defines ${connector.name}, not ${name}`, {
     hint: `Ask for connector('${connector.name}', …).`,

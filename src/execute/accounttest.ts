@@ -15,7 +15,7 @@ export async function testByFunction(account: Account, source: string, title: st
   await account.ready();
   const scope = account.scope();
   const http: Http = async (given, signal) => {
-    const plan = readRequest(given);
+    const plan = await readRequest(given);
     if ('url' in plan.target) return account.ask(plan, scope, { signal });
     const effect = plan.method === 'GET' || plan.method === 'HEAD' ? 'read' : 'create';
     const { answer } = await account.request({ plan, roots: {}, effect, errors: [], anyStatus: true });

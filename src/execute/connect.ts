@@ -3,7 +3,7 @@ import { askMethod, grantedBy, sourceOf } from '../auth/method.ts';
 import { templateTree } from '../auth/option.ts';
 import type { Granted } from '../auth/type.ts';
 import { inputSchema, renewalFor } from '../auth/types.ts';
-import { type RequestRule, requestRule } from '../connector/actionspec.ts';
+import type { RequestRule } from '../connector/actionspec.ts';
 import type { AuthOption, Connector } from '../connector/connector.ts';
 import { planError, planRequest } from '../connector/plan.ts';
 import { withDefaults } from '../connector/schema.ts';
@@ -194,7 +194,7 @@ export async function testAccount(account: Account, connector: Connector, option
   const { testPath } = connector.definition.server;
   const { test } = option.methods;
   const source = test && sourceOf(test);
-  const request = test?.request ?? (testPath === undefined ? undefined : requestRule.parse({ path: testPath }));
+  const request = test?.request ?? (testPath === undefined ? undefined : getOf(testPath));
   if (source === undefined && !request) return false;
   const ok =
     source === undefined
@@ -204,6 +204,17 @@ export async function testAccount(account: Account, connector: Connector, option
     throw new TielineError('token_rejected', `the test of ${connector.title} did not succeed with these credentials`);
   return true;
 }
+
+/** The plain request of a test path. */
+const getOf = (path: string): RequestRule => ({
+  method: 'GET',
+  path,
+  query: {},
+  headers: {},
+  followRedirects: false,
+  includeEmpty: false,
+  stream: false,
+});
 
 async function testByRequest(
   account: Account,

@@ -2,7 +2,8 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { definitionFiles, loadDefinition, readDefinition } from '../../src/connector/load.ts';
+import { definitionFiles } from '../../src/connector/files.ts';
+import { loadDefinition, readDefinition } from '../../src/connector/load.ts';
 import { loadedFrom, problemsOf, replaced, sample, textAt } from './sample.ts';
 
 const PATH = '        request:\n          path: /items\n';
