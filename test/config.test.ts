@@ -20,7 +20,7 @@ async function read(text: string, env: Record<string, string> = {}) {
 const nothing = {
   connectors: {},
   network: { allowPrivate: [], connectTo: {}, allowFiles: [] },
-  server: { authorizationServer: true, issuers: [] },
+  server: { authorizationServer: true, issuers: [], clients: [] },
 };
 
 describe('a configuration', () => {
@@ -55,6 +55,17 @@ network: { allowPrivate: ["127.0.0.1:4000", 10.0.0.0/8] }
       },
       network: { allowPrivate: ['127.0.0.1:4000', '10.0.0.0/8'], allowFiles: [] },
     });
+  });
+
+  it('names clients, and where users sign in instead of with their secret', async () => {
+    const { server } = await read(`server:
+  clients: [{ id: desk, name: Desk, redirectUris: ["https://desk.example/cb"] }]
+  signIn: { issuer: "https://login.example", clientId: tieline, organization: org_1 }`);
+    expect(server.clients).toEqual([{ id: 'desk', name: 'Desk', redirectUris: ['https://desk.example/cb'] }]);
+    expect(server.signIn).toMatchObject({ scope: 'openid profile email', identifierClaim: 'sub', createUsers: false });
+    for (const wrong of ['clients: [{ id: desk }]', 'signIn: { issuer: "https://login.example" }']) {
+      await expect(read(`server: { ${wrong} }`)).rejects.toMatchObject({ code: 'config_invalid' });
+    }
   });
 
   it('names issuers whose tokens are taken', async () => {

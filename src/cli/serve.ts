@@ -2,7 +2,9 @@ import { openIssuer } from '../auth/issuer.ts';
 import { openIdProvider } from '../auth/openid.ts';
 import { openSigningKeys } from '../auth/signingkeys.ts';
 import { TielineError } from '../errors.ts';
+import type { Engine } from '../execute/engine.ts';
 import { httpApp } from '../http/app.ts';
+import { agentLink } from '../http/connect/agentlink.ts';
 import { defaultLimits, type SignIn, type UserIssuer } from '../http/context.ts';
 import { type Listening, listen } from '../http/listen.ts';
 import { mcpUrl } from '../http/mcpcaller.ts';
@@ -10,6 +12,7 @@ import { log } from '../log.ts';
 import { watchChanges } from '../mcp/changes.ts';
 import type { Extension } from '../mcp/extension.ts';
 import { type McpHttp, openMcpHttp } from '../mcp/http.ts';
+import type { Linker } from '../mcp/link.ts';
 import { bootstrap } from './bootstrap.ts';
 import { connectionsFolder, type Opened, openEngine, shippedConnectors } from './open.ts';
 import { printSecret } from './output.ts';
@@ -31,8 +34,13 @@ export async function serve({ host, port, json }: ServeOptions, extension?: Exte
     listening = await listen((request, env) => app?.fetch(request, env) ?? notYet(), { host, port: readPort(port) });
     const url = publicUrl(host, listening.port);
     const signingKeys = openSigningKeys({ keystore: engine.keystore, now: engine.now, issuer: url });
-    mcp = openMcpHttp(engine, { bus: opened.bus, extension });
     const { authorizationServer, clients } = opened.config.server;
+    mcp = openMcpHttp(engine, {
+      bus: opened.bus,
+      extension,
+      // Whoever opens a link signs in to Tieline first, and the page for that comes with the authorization server.
+      link: authorizationServer ? linkerAt(engine, url) : undefined,
+    });
     const issuers = issuersOf(opened, url);
     const signIn = signInOf(opened);
     const signing = { signingKeys, issuers, authorizationServer, clients, signIn };
@@ -69,6 +77,12 @@ function announceChanges({ bus, config, storeFile, reload }: Opened): () => void
     bus.tell(undefined);
   });
 }
+
+/** Links for the user who asks: nobody else can link an account for them. */
+const linkerAt =
+  (engine: Engine, url: string): Linker =>
+  (who, wanted) =>
+    agentLink({ engine, url }, who, { ...wanted, requires: 'session' });
 
 const issuersOf = ({ config, engine }: Opened, url: string): UserIssuer[] =>
   config.server.issuers.map(({ issuer, jwksUri, audience = mcpUrl(url), ...users }) => ({

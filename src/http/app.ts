@@ -7,12 +7,16 @@ import { isTielineError, TielineError } from '../errors.ts';
 import { log } from '../log.ts';
 import { version } from '../version.ts';
 import { appRoutes } from './apps.ts';
+import { keepOpener, POPUP_PATHS } from './authserver/opener.ts';
+import { authorizationServerRoutes } from './authserver/routes.ts';
 import { identifyCaller } from './caller.ts';
 import { initiateRoutes } from './connect/initiate.ts';
 import { connectRoutes } from './connect/routes.ts';
+import { statusRoutes } from './connect/status.ts';
 import { connectorRoutes } from './connectors.ts';
 import type { Backend, Env } from './context.ts';
 import { executionRoutes } from './execution.ts';
+import { grantRoutes } from './grants.ts';
 import { knownHosts } from './hosts.ts';
 import { idempotent } from './idempotency.ts';
 import { integrationRoutes } from './integrations.ts';
@@ -34,6 +38,7 @@ export function httpApp(backend: Backend): OpenAPIHono<Env> {
   const failures = limitFailures(limits.failures);
   app.onError((error, context) => answerProblem(context, error));
   app.notFound((context) => answerProblem(context, noRoute()));
+  for (const path of POPUP_PATHS) app.use(path, keepOpener);
   app.use(requestId({ limitLength: 64 }), logged, secureHeaders(), knownHosts(url));
   app.use(bodyLimit({ maxSize: limits.body, onError: (context) => answerProblem(context, tooLarge(limits.body)) }));
 
@@ -53,6 +58,7 @@ export function httpApp(backend: Backend): OpenAPIHono<Env> {
   });
 
   app.route('/', mcpRoutes(backend, failures));
+  app.route('/', authorizationServerRoutes(backend, failures));
   app.route('/', connectRoutes(backend, failures));
 
   const api = router();
@@ -61,10 +67,12 @@ export function httpApp(backend: Backend): OpenAPIHono<Env> {
     organizationRoutes(backend),
     userRoutes(backend, failures),
     tokenRoutes(backend),
+    grantRoutes(backend),
     connectorRoutes(backend),
     appRoutes(backend),
     integrationRoutes(backend),
     initiateRoutes(backend),
+    statusRoutes(backend),
     executionRoutes(backend),
   ]) {
     api.route('/', routes);

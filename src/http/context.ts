@@ -1,4 +1,5 @@
 import type { TrustedIssuer } from '../auth/issuer.ts';
+import type { OpenIdProvider } from '../auth/openid.ts';
 import type { SigningKeys } from '../auth/signingkeys.ts';
 import type { Engine } from '../execute/engine.ts';
 import type { ClientKey } from '../integration/clientkey.ts';
@@ -18,6 +19,31 @@ export type Backend = {
   readonly issuers?: readonly UserIssuer[] | undefined;
   /** Whether this server issues access tokens itself. */
   readonly authorizationServer?: boolean | undefined;
+  /** OAuth clients that the operator has named, besides those that come by themselves. */
+  readonly clients?: readonly RegisteredClient[] | undefined;
+  /** Where users sign in instead of with their secret. */
+  readonly signIn?: SignIn | undefined;
+  /** Present where the person at this machine is served instead of registered users: what pages call them. */
+  readonly local?: { readonly organization: string; readonly user: string } | undefined;
+};
+
+/** An OAuth client that the operator vouches for. */
+export type RegisteredClient = {
+  /** `client_id`. */
+  readonly id: string;
+  readonly name: string;
+  readonly redirectUris: readonly string[];
+  /** Absent for public clients. */
+  readonly secret?: string | undefined;
+};
+
+/** Single sign-on, and which users of which organization it speaks for. */
+export type SignIn = OpenIdProvider & {
+  readonly organization: string;
+  /** The claim that is the identifier of the user. */
+  readonly identifierClaim: string;
+  /** Whether a user is made on first sight. */
+  readonly createUsers: boolean;
 };
 
 /** MCP as HTTP sees it: who asks has been found out before. */
@@ -26,8 +52,6 @@ export type McpEndpoint = {
   answer(request: Request, who: Principal, body: unknown): Promise<Response>;
   /** What the caller's scopes lack for the tools that a request calls. */
   missingScopes(who: Principal, body: unknown): readonly Scope[];
-  /** Streams of changes that the user holds open. */
-  openStreams(who: Principal): number;
 };
 
 /** An issuer elsewhere, and which users of which organization its tokens speak for. */

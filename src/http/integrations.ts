@@ -24,6 +24,7 @@ import { type IntegrationView, integrationSchema, integrationView } from './inte
 import { openPosition, pageOf, pageQuery, sealPosition } from './page.ts';
 import { failures } from './problem.ts';
 import { body, json, router } from './router.ts';
+import { readSettings } from './settings.ts';
 
 const PATH = '/integrations/connectors';
 const tags = ['Integrations'];
@@ -163,7 +164,7 @@ export function integrationRoutes(backend: Backend): OpenAPIHono<Env> {
       option: option.key,
       identifier: wanted.name,
       input: wanted.credentials,
-      settings: wanted.replication_config,
+      settings: readSettings(connector, wanted.replication_config),
     });
     return context.json(await viewOf(caller, integration.id), 201);
   });

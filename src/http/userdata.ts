@@ -2,6 +2,7 @@ import { isTielineError } from '../errors.ts';
 import type { Engine } from '../execute/engine.ts';
 import { revokeAccount } from '../execute/revoke.ts';
 import { readIntegrations, removeIntegration } from '../integration/accounts.ts';
+import { endAllGrants } from '../integration/grant.ts';
 import { revokeAllPersonalTokens } from '../integration/personaltoken.ts';
 import { deleteUser, disableUser, type User } from '../integration/user.ts';
 import { forgetConnectors, userConnectors } from '../integration/userconnectors.ts';
@@ -24,6 +25,7 @@ export async function deleteUserWithAll(engine: Engine, user: User): Promise<voi
   }
   await forgetConnectors(keystore, who);
   await revokeAllPersonalTokens(keystore, user);
+  await endAllGrants(keystore, user, now());
   await deleteUser(keystore, user);
 }
 

@@ -64,6 +64,25 @@ describe('tieline serve', () => {
     await again.server.ended;
   });
 
+  it('signs MCP clients in itself, under the address that it is given', async () => {
+    const { server, served } = await serve();
+    const metadata = (await (await fetch(`${served.url}/.well-known/oauth-authorization-server`)).json()) as {
+      issuer: string;
+      registration_endpoint: string;
+    };
+    expect(metadata.issuer).toBe(served.url);
+    const registered = await fetch(metadata.registration_endpoint, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ redirect_uris: ['http://127.0.0.1/callback'] }),
+    });
+    expect(registered.status).toBe(201);
+    server.child.kill('SIGTERM');
+    const { stdout, stderr } = await server.ended;
+    expect(stderr).not.toContain('oidc-provider');
+    expect(JSON.parse(stdout)).toEqual(served);
+  });
+
   it.each([
     [['--port', 'x'], 2, 'usage'],
     [['--host', '203.0.113.1'], 1, 'config_invalid'],

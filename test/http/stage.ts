@@ -6,6 +6,7 @@ import type { AuditRecord } from '../../src/execute/audit.ts';
 import type { Engine } from '../../src/execute/engine.ts';
 import { openPolicy } from '../../src/execute/policy.ts';
 import { httpApp } from '../../src/http/app.ts';
+import { agentLink } from '../../src/http/connect/agentlink.ts';
 import { type Backend, defaultLimits, type Limits } from '../../src/http/context.ts';
 import { listen } from '../../src/http/listen.ts';
 import { createClientKey } from '../../src/integration/clientkey.ts';
@@ -14,6 +15,7 @@ import { type Keystore, memoryKeystore } from '../../src/keystore/keystore.ts';
 import { openBus } from '../../src/mcp/bus.ts';
 import type { Extension } from '../../src/mcp/extension.ts';
 import { type McpHttp, openMcpHttp } from '../../src/mcp/http.ts';
+import type { Linker } from '../../src/mcp/link.ts';
 import { createSender } from '../../src/network/send.ts';
 
 /** A tenant with a client API key. */
@@ -57,6 +59,8 @@ export async function openHttpStage(
     readonly app?: Values;
     readonly keystore?: Keystore;
     readonly extension?: Extension;
+    /** How long a call waits for a user who links an account, in milliseconds. */
+    readonly patience?: number;
     /** More of what the routes stand on. */
     readonly backend?: (engine: Engine, url: string) => Partial<Backend>;
   } = {},
@@ -88,7 +92,9 @@ export async function openHttpStage(
     port: 0,
   });
   url = `http://127.0.0.1:${listening.port}`;
-  const mcp = openMcpHttp(engine, { bus, extension: options.extension });
+  const link: Linker = (who, wanted) => agentLink({ engine, url }, who, { ...wanted, requires: 'session' });
+  const { extension, patience = 300 } = options;
+  const mcp = openMcpHttp(engine, { bus, extension, link, patience });
   app = httpApp({ engine, signingKeys, url, limits, mcp, ...options.backend?.(engine, url) });
 
   const stage: HttpStage = {

@@ -1,0 +1,51 @@
+import { isTielineError } from '../../errors.ts';
+import type { Engine } from '../../execute/engine.ts';
+import { log } from '../../log.ts';
+import { readClientMetadata } from './client.ts';
+
+const MOST_BYTES = 16 * 1024;
+const TIMEOUT = 4_000;
+
+/**
+ * Fetches a client ID metadata document (draft-ietf-oauth-client-id-metadata-document) through the guard, without
+ * redirects, and gives it as oidc-provider is to see it. A document that cannot be used is answered as a failure of the
+ * host.
+ */
+export async function fetchClientDocument({ sender }: Pick<Engine, 'sender'>, address: string): Promise<Response> {
+  const url = new URL(address);
+  try {
+    const { status, headers, bytes } = await sender.send(
+      { method: 'GET', url, headers: { accept: 'application/json' } },
+      {
+        allowedHosts: new Set([url.host]),
+        followRedirects: false,
+        maxBytes: MOST_BYTES,
+        timeouts: { totalMs: TIMEOUT },
+      },
+    );
+    if (status !== 200) return refuse(address, `the host answers with status ${status}`);
+    if (!/^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i.test(String(headers['content-type'] ?? ''))) {
+      return refuse(address, 'it is not JSON by its content type');
+    }
+    const document: unknown = JSON.parse(Buffer.from(bytes).toString('utf8'));
+    const read = readClientMetadata(document);
+    if ('problem' in read) return refuse(address, read.problem);
+    const { client_id: id, client_secret: secret } = document as Record<string, unknown>;
+    const { token_endpoint_auth_method: method = 'none', ...client } = read.client;
+    // What stands in a public document is no secret.
+    if (method !== 'none' || secret !== undefined) return refuse(address, 'it cannot authenticate by a secret');
+    const cache = headers['cache-control'];
+    return Response.json(
+      { ...client, client_id: id, token_endpoint_auth_method: 'none' },
+      { headers: cache === undefined ? {} : { 'cache-control': String(cache) } },
+    );
+  } catch (error) {
+    if (!isTielineError(error) && !(error instanceof SyntaxError)) throw error;
+    return refuse(address, isTielineError(error) ? error.message : 'it is not JSON');
+  }
+}
+
+function refuse(address: string, why: string): Response {
+  log.info('the metadata document of a client cannot be used', { client: address, why });
+  return new Response(null, { status: 502 });
+}

@@ -1,0 +1,90 @@
+import { type Context, Hono } from 'hono';
+import { isTielineError, TielineError } from '../../errors.ts';
+import { listOrganizations } from '../../integration/organization.ts';
+import { authenticateUser, type User } from '../../integration/user.ts';
+import { showPage } from '../connect/layout.ts';
+import type { Backend, Env } from '../context.ts';
+import type { FailureLimit } from '../ratelimit.ts';
+import { SIGN_IN, startSession } from '../session.ts';
+import { checkFormToken, formToken } from './formtoken.ts';
+import { signedInPage, signInPage } from './signinpage.ts';
+import { arriveFromProvider, leaveForProvider, SIGN_IN_CALLBACK } from './singlesignon.ts';
+
+/** The page on which users sign in, and where the operator's own provider sends them back to. */
+export function signInRoutes(backend: Backend, failures: FailureLimit): Hono<Env> {
+  const { keystore } = backend.engine;
+  const app = new Hono<Env>();
+
+  app.get(SIGN_IN, async (context) => {
+    if (backend.signIn) return leaveForProvider(backend, backend.signIn, context, nextOf(context));
+    return show(context, { organization: context.req.query('organization') ?? '', identifier: '' });
+  });
+
+  app.post(SIGN_IN, async (context) => {
+    if (backend.signIn) throw new TielineError('not_permitted', 'users do not sign in with a secret here');
+    const form = await context.req.parseBody();
+    checkFormToken(backend, context, SIGN_IN, form.token);
+    const { identifier = '', secret = '' } = form;
+    const all = await knownOrganizations();
+    const organization = all.only ?? String(form.organization ?? '').trim();
+    if (typeof identifier !== 'string' || typeof secret !== 'string') throw notAForm();
+    const guessed = `login ${organization} ${identifier}`;
+    const address = failures.addressOf(context);
+    try {
+      await failures.check(address);
+      await failures.check(guessed);
+    } catch (error) {
+      if (!isTielineError(error)) throw error;
+      context.header('retry-after', String(error.retryAfter));
+      return show(context, { organization, identifier, problem: 'That was wrong too often. Wait a minute.' }, 429);
+    }
+    const user = await authenticateUser(keystore, organization, identifier, secret);
+    if (!user) {
+      await failures.count(address);
+      await failures.count(guessed);
+      return show(
+        context,
+        { organization, identifier, problem: 'User and secret do not belong together. Try again.' },
+        401,
+      );
+    }
+    return goOn(backend, context, user, nextOf(context));
+  });
+
+  app.get(SIGN_IN_CALLBACK, async (context) => {
+    if (!backend.signIn) throw new TielineError('not_found', 'there is nothing at this address');
+    const { user, next } = await arriveFromProvider(backend, backend.signIn, context);
+    return goOn(backend, context, user, next);
+  });
+
+  async function show(
+    context: Context<Env>,
+    typed: { organization: string; identifier: string; problem?: string },
+    status = 200,
+  ): Promise<Response> {
+    const asksOrganization = (await knownOrganizations()).only === undefined;
+    const token = formToken(backend, context, SIGN_IN);
+    return showPage(context, signInPage({ ...typed, asksOrganization, token }), status);
+  }
+
+  async function knownOrganizations(): Promise<{ readonly only: string | undefined }> {
+    const { organizations } = await listOrganizations(keystore, { limit: 2 });
+    return { only: organizations.length === 1 ? organizations[0]?.id : undefined };
+  }
+
+  return app;
+}
+
+async function goOn(backend: Backend, context: Context<Env>, user: User, next: string | undefined): Promise<Response> {
+  await startSession(backend, context, user);
+  if (next === undefined) return showPage(context, signedInPage(user.identifier));
+  return context.redirect(`${backend.url}${next}`, 303);
+}
+
+/** A page of this server to go on to: an address elsewhere would make this page one that redirects anywhere. */
+function nextOf(context: Context<Env>): string | undefined {
+  const next = context.req.query('next');
+  return next !== undefined && /^\/(?:consent|connect)\/[\w-]+$/.test(next) ? next : undefined;
+}
+
+const notAForm = (): TielineError => new TielineError('arguments_invalid', 'this is not what the form sends');

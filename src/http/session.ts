@@ -1,0 +1,69 @@
+import { createHash } from 'node:crypto';
+import type { Context } from 'hono';
+import { getCookie, setCookie } from 'hono/cookie';
+import { newSecret } from '../integration/issuedsecret.ts';
+import { readUser, type User } from '../integration/user.ts';
+import { storeKey } from '../keystore/store.ts';
+import { remember } from '../secret.ts';
+import type { Backend, Env } from './context.ts';
+
+/** A user who has signed in to Tieline in a browser. */
+export type Session = {
+  readonly user: User;
+  /** Epoch milliseconds. */
+  readonly createdAt: number;
+};
+
+type SessionRecord = { readonly organization: string; readonly user: string; readonly createdAt: number };
+
+/** The page on which users sign in. Served where the authorization server is. */
+export const SIGN_IN = '/sign-in';
+
+/** Where to sign in; `next` is a page of this server to go on to. */
+export function signInUrl({ url }: Pick<Backend, 'url'>, next: string, organization?: string): string {
+  const query = new URLSearchParams({ next, ...(organization !== undefined && { organization }) });
+  return `${url}${SIGN_IN}?${query}`;
+}
+
+const LIFE = 12 * 60 * 60_000;
+
+/** `__Host-` needs https (RFC 6265bis §4.1.3.2). */
+function cookieOf({ url }: Backend): { readonly name: string; readonly secure: boolean } {
+  const secure = url.startsWith('https:');
+  return { name: `${secure ? '__Host-' : ''}tieline`, secure };
+}
+
+const key = (secret: string) => storeKey('session', createHash('sha256').update(secret, 'utf8').digest('base64url'));
+
+/**
+ * Who is signed in in the browser that sends a request. Undefined for nobody, and after twelve hours, or when the user
+ * was disabled, removed or got a new secret.
+ */
+export async function sessionOf(backend: Backend, context: Context<Env>): Promise<Session | undefined> {
+  const { keystore, now } = backend.engine;
+  const secret = getCookie(context, cookieOf(backend).name);
+  if (secret === undefined || secret === '') return undefined;
+  remember(secret);
+  const record = (await keystore.read<SessionRecord>(key(secret)))?.value;
+  if (!record || now() >= record.createdAt + LIFE) return undefined;
+  const user = await readUser(keystore, record.organization, record.user);
+  if (!user || user.disabledAt !== undefined || record.createdAt < user.tokensFrom) return undefined;
+  return { user, createdAt: record.createdAt };
+}
+
+/** The user who is signed in in the browser that sends a request, see `sessionOf`. */
+export const sessionUser = async (backend: Backend, context: Context<Env>): Promise<User | undefined> =>
+  (await sessionOf(backend, context))?.user;
+
+/** Signs a user in in this browser, in the place of whoever was. The session is a new one in any case. */
+export async function startSession(backend: Backend, context: Context<Env>, user: User): Promise<void> {
+  const { keystore, now } = backend.engine;
+  const { name, secure } = cookieOf(backend);
+  const before = getCookie(context, name);
+  if (before) await keystore.delete(key(before));
+  const secret = newSecret();
+  remember(secret);
+  const record: SessionRecord = { organization: user.organization, user: user.id, createdAt: now() };
+  await keystore.write(key(secret), record, LIFE);
+  setCookie(context, name, secret, { path: '/', httpOnly: true, secure, sameSite: 'Lax', maxAge: LIFE / 1_000 });
+}
