@@ -82,6 +82,13 @@ describe('a connector in this process', () => {
     expect((await own.describe()).entities.map((it) => it.name)).toContain('tickets');
   });
 
+  it('reaches a host elsewhere where it is told to', async () => {
+    const credentials = { apiKey: sandbox.apiKey('ada'), base_url: 'http://sandbox.example' };
+    const connectTo = { 'sandbox.example': new URL(sandbox.url).host };
+    await using own = connector('sandbox', { credentials, allowPrivate: ['sandbox.example'], connectTo });
+    expect((await own.execute('profile', 'get')).data).toMatchObject({ id: 'ada' });
+  });
+
   it('hands a rotated refresh token over before the new token is used, and takes it again', async () => {
     const { refresh_token } = await grantOf();
     const kept: LocalCredentials[] = [];

@@ -1,0 +1,1 @@
+export default ({ input }) => ({ headers: { 'X-Workshop-Region': `of-${input.username}` } });
