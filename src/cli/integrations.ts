@@ -1,18 +1,9 @@
-import { isTielineError } from '../errors.ts';
 import type { Engine } from '../execute/engine.ts';
 import { accountStatus } from '../execute/health.ts';
-import { revokeAccount, revokeIntegration } from '../execute/revoke.ts';
-import {
-  readAllIntegrations,
-  readIntegrations,
-  removeIntegration,
-  renameIntegration,
-  setDefaultIntegration,
-  setDisabled,
-} from '../integration/accounts.ts';
-import { checkIdentifier, isPending } from '../integration/integration.ts';
+import { disconnectAccount, revokeIntegration } from '../execute/revoke.ts';
+import { readAllIntegrations, renameIntegration, setDefaultIntegration, setDisabled } from '../integration/accounts.ts';
+import { checkIdentifier } from '../integration/integration.ts';
 import { localPrincipal } from '../integration/principal.ts';
-import { findIntegration } from '../integration/resolve.ts';
 import type { Status } from '../integration/status.ts';
 import { openEngine } from './open.ts';
 import { print, table } from './output.ts';
@@ -137,8 +128,8 @@ export const rename = (connector: string, identifier: string, next: string, { js
 /** `tieline integrations remove <connector> <identifier>` */
 export const remove = (connector: string, identifier: string, { json }: Json): Promise<void> =>
   change(connector, json, async (engine) => {
-    const revoked = await revoke(engine, connector, identifier);
-    const left = await removeIntegration(engine.keystore, localPrincipal, connector, identifier);
+    const of = engine.catalog.connector(connector);
+    const { left, revoked } = await disconnectAccount(engine, localPrincipal, of, identifier);
     const now = left.items.find((it) => it.id === left.default)?.identifier ?? null;
     const then = now === null ? 'No account is left.' : `The default account is ${now}.`;
     const told = revoked === true ? ' Its tokens are revoked at the provider.' : '';
@@ -146,19 +137,6 @@ export const remove = (connector: string, identifier: string, { json }: Json): P
     const done = `Removed ${identifier} of ${connector}.${told} ${then}${warned}`;
     return { connector, removed: identifier, default: now, revoked, done };
   });
-
-/** Whether the tokens of an account were revoked, or why not. An account can be removed all the same. */
-async function revoke(engine: Engine, connector: string, identifier: string): Promise<boolean | string> {
-  const all = await readIntegrations(engine.keystore, localPrincipal, connector);
-  const integration = findIntegration(all, connector, identifier);
-  if (isPending(integration)) return false;
-  try {
-    return await revokeAccount(engine, localPrincipal, engine.catalog.connector(connector), integration);
-  } catch (error) {
-    if (!isTielineError(error)) throw error;
-    return error.message;
-  }
-}
 
 async function change<T extends { done: string }>(
   connector: string,

@@ -97,8 +97,10 @@ export async function readAuthorization(keystore: Keystore, id: string): Promise
   return authorization;
 }
 
-export const readProgress = async (keystore: Keystore, { id }: Authorization): Promise<Progress | undefined> =>
-  (await keystore.read<Progress>(progressKey(id)))?.value;
+export const readProgress = async (
+  keystore: Keystore,
+  { id }: Pick<Authorization, 'id'>,
+): Promise<Progress | undefined> => (await keystore.read<Progress>(progressKey(id)))?.value;
 
 /** Gives the link to the first browser that opens it, by its mark. Throws `forbidden` for every other one. */
 export async function claim(keystore: Keystore, { id }: Authorization, mark: string): Promise<void> {

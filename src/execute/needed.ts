@@ -32,7 +32,9 @@ export async function neededAccount(
   if (!own) return isNew ? { connector, identifier: identifier ?? all.items.find(isPending)?.identifier } : undefined;
   const account = await accountBehind(engine, who, own);
   const { id, ...it } = account;
-  return isPending(account) ? { connector: it.connector, identifier: it.identifier } : { connector: it.connector, reconnect: id };
+  return isPending(account)
+    ? { connector: it.connector, identifier: it.identifier }
+    : { connector: it.connector, reconnect: id };
 }
 
 function resolved(all: Integrations, connector: string, identifier: string | undefined): Integration | undefined {

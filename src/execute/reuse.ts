@@ -1,15 +1,13 @@
 import { createHash } from 'node:crypto';
 import { TielineError } from '../errors.ts';
 import type { Principal } from '../integration/principal.ts';
+import type { Keystore } from '../keystore/keystore.ts';
 import { type StoreKey, storeKey } from '../keystore/store.ts';
-import { type Authorization, createAuthorization, readAuthorization } from './authorization.ts';
+import { type Authorization, createAuthorization, readAuthorization, readProgress } from './authorization.ts';
 import type { Engine } from './engine.ts';
 
 /** What an agent asks for: see `Authorization`. */
-export type Asked = Pick<
-  Authorization,
-  'connector' | 'option' | 'identifier' | 'reconnect' | 'client' | 'requires' | 'settings'
->;
+export type Asked = Pick<Authorization, 'connector' | 'option' | 'identifier' | 'reconnect' | 'client' | 'requires'>;
 
 type Open = { readonly what: string; readonly id: string; readonly expiresAt: number };
 
@@ -41,7 +39,8 @@ export async function reuseAuthorization(
     const same = open.find((it) => it.what === what);
     const found = same && (await readAuthorization(keystore, same.id));
     if (found) return found;
-    const others = open.filter((it) => it !== same);
+    const rest = open.filter((it) => it !== same);
+    const others = rest.length < MOST_OPEN ? rest : await waiting(keystore, rest);
     if (others.length >= MOST_OPEN) throw tooMany();
     made ??= await createAuthorization(keystore, { ...asked, organization, user, input: {} }, now(), HOUR);
     const next: Open[] = [...others, { what, id: made.id, expiresAt: made.expiresAt }];
@@ -51,6 +50,12 @@ export async function reuseAuthorization(
     return made;
   }
   throw new TielineError('store_unavailable', 'the open links kept changing', { hint: 'Try again.', retryAfter: 1 });
+}
+
+/** Those that have not ended, though nobody may have come back to ask. */
+async function waiting(keystore: Keystore, open: readonly Open[]): Promise<readonly Open[]> {
+  const progress = await Promise.all(open.map((it) => readProgress(keystore, it)));
+  return open.filter((_, index) => (progress[index]?.kind ?? 'begun') === 'begun');
 }
 
 /** Ends the reuse of an authorization, of which the agent knows how it ended. */

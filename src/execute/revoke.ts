@@ -2,11 +2,12 @@ import type { Credential } from '../auth/credential.ts';
 import { readCredential } from '../auth/fresh.ts';
 import { revokeTokens } from '../auth/revoke.ts';
 import type { Connector } from '../connector/connector.ts';
+import { isTielineError } from '../errors.ts';
 import { loadSandbox, Scripts } from '../expression/sandbox.ts';
-import { credentialKey, readIntegrations, wipeCredential } from '../integration/accounts.ts';
-import type { Integration } from '../integration/integration.ts';
+import { credentialKey, readIntegrations, removeIntegration, wipeCredential } from '../integration/accounts.ts';
+import { type Integration, type Integrations, isPending } from '../integration/integration.ts';
 import type { Principal } from '../integration/principal.ts';
-import { findConnected } from '../integration/resolve.ts';
+import { findConnected, findIntegration } from '../integration/resolve.ts';
 import type { Engine } from './engine.ts';
 import { boundSend } from './reach.ts';
 import { askOf } from './renew.ts';
@@ -61,4 +62,30 @@ export async function revokeIntegration(
   const isToldTo = stored !== undefined && (await revokeAccount(engine, who, connector, integration));
   await wipeCredential(keystore, who, integration, now());
   return isToldTo;
+}
+
+/**
+ * Removes an account, after its tokens are ended at the provider where that can be. `revoked` is false where the
+ * definition gives no way to, and the reason where the provider refused: the account is removed all the same.
+ */
+export async function disconnectAccount(
+  engine: Engine,
+  who: Principal,
+  connector: Connector,
+  identifier: string,
+): Promise<{ readonly left: Integrations; readonly revoked: boolean | string }> {
+  const { keystore, now } = engine;
+  const { name } = connector;
+  const integration = findIntegration(await readIntegrations(keystore, who, name, now()), name, identifier);
+  const revoked = isPending(integration) ? false : await revokeOrSay(engine, who, connector, integration);
+  return { left: await removeIntegration(keystore, who, name, identifier), revoked };
+}
+
+async function revokeOrSay(engine: Engine, who: Principal, connector: Connector, integration: Integration) {
+  try {
+    return await revokeAccount(engine, who, connector, integration);
+  } catch (error) {
+    if (!isTielineError(error)) throw error;
+    return error.message;
+  }
 }

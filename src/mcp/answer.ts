@@ -64,6 +64,20 @@ export function errorAnswer(error: unknown, report: (reference: string, error: u
   };
 }
 
+/**
+ * What the model reads when the user has to open an address first. That address may be used once and is for the user, so
+ * it is shown, unlike in messages.
+ */
+export function linkAnswer({ code, message: text }: TielineError, url: string): ToolAnswer {
+  const message = scrub(text);
+  const hint = `Ask the user to open this address in a browser and finish there, then call again: ${url}`;
+  return {
+    isError: true,
+    content: [{ type: 'text', text: `${code}: ${message}\n${hint}` }],
+    structuredContent: { error: { code, message, hint, url } },
+  };
+}
+
 function internal(error: unknown, report: (reference: string, error: unknown) => void): TielineError {
   const reference = randomUUID().slice(0, 8);
   report(reference, error);

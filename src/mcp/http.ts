@@ -1,6 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import {
-  type ClientCapabilities,
   createMcpHandler,
   isInitializeRequest,
   type McpServerFactory,
@@ -12,9 +11,10 @@ import type { Engine } from '../execute/engine.ts';
 import { isAllowed, neededScope } from '../execute/policy.ts';
 import type { Principal, Scope } from '../integration/principal.ts';
 import { log } from '../log.ts';
+import { accountToolNamed } from './accounttools.ts';
 import type { ChangeBus } from './bus.ts';
-import type { Extension } from './extension.ts';
-import { mcpServer } from './server.ts';
+import { nameOf, type Told } from './peer.ts';
+import { mcpServer, type ServerOptions } from './server.ts';
 import { openSession, sealSession } from './session.ts';
 import { openSubscribers } from './subscribers.ts';
 
@@ -32,13 +32,14 @@ export type McpHttp = {
   close(): Promise<void>;
 };
 
-export type McpHttpOptions = { readonly bus: ChangeBus; readonly extension?: Extension | undefined };
+export type McpHttpOptions = Pick<ServerOptions, 'extension' | 'link' | 'patience'> & { readonly bus: ChangeBus };
 
 /** For each user, of whom no one is to take the place of all others. */
 const MOST_STREAMS = 16;
 
 /** Nothing is kept between requests, so that any process may serve any of them. */
-export function openMcpHttp(engine: Engine, { bus, extension }: McpHttpOptions): McpHttp {
+export function openMcpHttp(engine: Engine, options: McpHttpOptions): McpHttp {
+  const { bus, extension, link, patience } = options;
   const current = new AsyncLocalStorage<Principal>();
   const principal = (): Principal => {
     const who = current.getStore();
@@ -55,13 +56,13 @@ export function openMcpHttp(engine: Engine, { bus, extension }: McpHttpOptions):
   const serve: McpServerFactory = ({ era, requestInfo }) => {
     const who = principal();
     const session = requestInfo?.headers.get('mcp-session-id') ?? null;
-    const capabilities = era === 'legacy' ? openSession(engine, who, session) : undefined;
-    return mcpServer(engine, who, { extension, capabilities });
+    const told = era === 'legacy' ? openSession(engine, who, session) : undefined;
+    return mcpServer(engine, who, { extension, told, link, patience });
   };
-  const options = { bus: events, onerror: (error: Error) => log.debug('protocol error', { error }) };
+  const wiring = { bus: events, onerror: (error: Error) => log.debug('protocol error', { error }) };
   // Two, as closing one ends all that it has under way.
-  const calls = createMcpHandler(serve, options);
-  const streams = createMcpHandler(serve, options);
+  const calls = createMcpHandler(serve, wiring);
+  const streams = createMcpHandler(serve, wiring);
   let isEnding = false;
   return {
     async answer(request, who, body) {
@@ -71,20 +72,20 @@ export function openMcpHttp(engine: Engine, { bus, extension }: McpHttpOptions):
       const handler = isStream ? streams : calls;
       const parsed = body === undefined ? undefined : { parsedBody: body };
       const response = await current.run(who, () => handler.fetch(request, parsed));
-      const capabilities = response.ok ? initialCapabilities(body) : undefined;
-      const session = capabilities && sealSession(engine, who, capabilities);
+      const told = response.ok ? initiallyTold(body) : undefined;
+      const session = told && sealSession(engine, who, told);
       if (session === undefined) return response;
       const headers = new Headers(response.headers);
       headers.set('mcp-session-id', session);
       return new Response(response.body, { status: response.status, headers });
     },
     missingScopes({ scopes }, body) {
-      const calls = (Array.isArray(body) ? body : [body]).map((it) =>
-        engine.catalog.actionOfTool(calledTool(it) ?? ''),
-      );
-      const needed = calls.flatMap((action) =>
-        action && isAllowed(engine.policy(action.connector), action) ? [neededScope(action)] : [],
-      );
+      const needed = (Array.isArray(body) ? body : [body]).flatMap((it) => {
+        const name = calledTool(it) ?? '';
+        const action = engine.catalog.actionOfTool(name);
+        if (action) return isAllowed(engine.policy(action.connector), action) ? [neededScope(action)] : [];
+        return accountToolNamed(name)?.scope ?? [];
+      });
       return [...new Set(needed)].filter((it) => !scopes.has(it));
     },
     openStreams: (who) => subscribers.count(who),
@@ -103,9 +104,12 @@ export function openMcpHttp(engine: Engine, { bus, extension }: McpHttpOptions):
 /** Whether a request opens a stream of changes. */
 const isListening = (body: unknown): boolean => methodOf(body) === 'subscriptions/listen';
 
-/** What a client of the 2025 revisions says it can do, in the one request that says it. */
-const initialCapabilities = (body: unknown): ClientCapabilities | undefined =>
-  methodOf(body) === 'initialize' && isInitializeRequest(body) ? body.params.capabilities : undefined;
+/** What a client of the 2025 revisions says of itself, in the one request that says it. */
+function initiallyTold(body: unknown): Told | undefined {
+  if (methodOf(body) !== 'initialize' || !isInitializeRequest(body)) return undefined;
+  const { capabilities, clientInfo } = body.params;
+  return { capabilities, name: nameOf(clientInfo) };
+}
 
 const methodOf = (message: unknown): unknown => ((message ?? {}) as { method?: unknown }).method;
 

@@ -1,8 +1,9 @@
 import type { ClientCapabilities } from '@modelcontextprotocol/server';
 import type { Engine } from '../execute/engine.ts';
 import type { Principal } from '../integration/principal.ts';
+import type { Told } from './peer.ts';
 
-type Session = { readonly capabilities: ClientCapabilities; readonly expiresAt: number };
+type Session = Told & { readonly expiresAt: number };
 
 const LIFE = 7 * 24 * 60 * 60_000;
 const LONGEST = 2_000;
@@ -17,23 +18,19 @@ const contextOf = ({ organization, user }: Principal): string => JSON.stringify(
 export function sealSession(
   { keystore, now }: Engine,
   who: Principal,
-  capabilities: ClientCapabilities,
+  { capabilities, name }: Told,
 ): string | undefined {
-  const session: Session = { capabilities: known(capabilities), expiresAt: now() + LIFE };
+  const session: Session = { capabilities: known(capabilities), name, expiresAt: now() + LIFE };
   const id = keystore.seal(contextOf(who), session);
   return id.length <= LONGEST ? id : undefined;
 }
 
-/** What the client of a session can do; undefined for an id that is not this user's, or is over. */
-export function openSession(
-  { keystore, now }: Engine,
-  who: Principal,
-  id: string | null,
-): ClientCapabilities | undefined {
+/** What the client of a session has said; undefined for an id that is not this user's, or is over. */
+export function openSession({ keystore, now }: Engine, who: Principal, id: string | null): Told | undefined {
   if (id === null || id.length > LONGEST) return undefined;
   try {
-    const { capabilities, expiresAt } = keystore.unseal<Session>(contextOf(who), id);
-    return now() < expiresAt ? capabilities : undefined;
+    const { expiresAt, ...told } = keystore.unseal<Session>(contextOf(who), id);
+    return now() < expiresAt ? told : undefined;
   } catch {
     return undefined;
   }

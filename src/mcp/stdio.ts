@@ -4,10 +4,16 @@ import { TielineError } from '../errors.ts';
 import type { Engine } from '../execute/engine.ts';
 import type { Principal } from '../integration/principal.ts';
 import { log } from '../log.ts';
+import type { ChangeBus } from './bus.ts';
 import { type Places, watchChanges } from './changes.ts';
+import type { Linker } from './link.ts';
 import { listTools, mcpServer } from './server.ts';
 
 export type StdioOptions = Places & {
+  /** See `ServerOptions`. */
+  readonly link?: Linker | undefined;
+  /** Tells of changes that no file shows. */
+  readonly bus?: Pick<ChangeBus, 'subscribe' | 'listen'> | undefined;
   /** Reads the definitions again. */
   readonly reload: () => Promise<void>;
 };
@@ -22,7 +28,7 @@ export async function runStdio(engine: Engine, who: Principal, options: StdioOpt
   let problem: Error | undefined;
   const handle = serveStdio(
     () => {
-      const server = mcpServer(engine, who);
+      const server = mcpServer(engine, who, { link: options.link });
       servers.add(server);
       server.onclose = () => servers.delete(server);
       return server;
@@ -76,6 +82,13 @@ async function announceChanges(
     if (isOther) for (const server of servers) await server.sendToolListChanged().catch(() => {});
   };
   const stop = watchChanges(options, look);
+  const unsubscribe = options.bus?.subscribe(
+    () => void look(false).catch((error) => log.debug('not listed', { error })),
+  );
+  void options.bus?.listen();
   await look(false);
-  return stop;
+  return () => {
+    unsubscribe?.();
+    stop();
+  };
 }

@@ -2,11 +2,12 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Home, makeHome } from '../e2e/home.ts';
+import { tieline } from './inprocess.ts';
 
 let home: Home;
 
 beforeAll(async () => {
-  home = await makeHome();
+  home = await makeHome({ tieline });
 });
 
 afterAll(() => home.close());

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Env, environment, mainFile, temporary, tieline } from '../e2e/program.ts';
+import { type Env, environment, mainFile, temporary } from '../e2e/program.ts';
+import { tieline } from './inprocess.ts';
 
 let place: Awaited<ReturnType<typeof temporary>>;
 let env: Env;

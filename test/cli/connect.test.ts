@@ -7,11 +7,12 @@ import { type Home, makeHome } from '../e2e/home.ts';
 import { type Running, start, until } from '../e2e/program.ts';
 import { oauthClient } from '../sandbox/client.ts';
 import { boxDefinition } from './box.ts';
+import { tieline } from './inprocess.ts';
 
 let home: Home;
 
 beforeAll(async () => {
-  home = await makeHome();
+  home = await makeHome({ tieline });
   await writeDefinition(home.definitions, 'box', boxDefinition(home.sandbox.url));
 });
 

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { deskDefinition, writeDefinition } from '../e2e/desk.ts';
-import { type Env, temporary, tieline } from '../e2e/program.ts';
+import { type Env, temporary } from '../e2e/program.ts';
+import { tieline } from './inprocess.ts';
 
 const shipped = fileURLToPath(new URL('../../connectors', import.meta.url));
 let place: Awaited<ReturnType<typeof temporary>>;

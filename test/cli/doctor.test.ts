@@ -2,7 +2,8 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { deskDefinition, writeDefinition } from '../e2e/desk.ts';
-import { temporary, tieline } from '../e2e/program.ts';
+import { temporary } from '../e2e/program.ts';
+import { tieline } from './inprocess.ts';
 
 let place: Awaited<ReturnType<typeof temporary>>;
 

@@ -4,6 +4,7 @@ import { createLocalJWKSet, jwtVerify } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Home, makeHome } from '../e2e/home.ts';
 import { type Provider, startProvider } from '../execute/stage.ts';
+import { tieline } from './inprocess.ts';
 
 const ISSUER = 'https://tieline.example';
 
@@ -12,7 +13,7 @@ let provider: Provider;
 
 beforeAll(async () => {
   provider = await startProvider();
-  home = await makeHome({ hosts: [provider.host] });
+  home = await makeHome({ hosts: [provider.host], tieline });
   await mkdir(join(home.definitions, 'inner'));
   const definition = {
     format: 1,

@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Home, makeHome } from '../e2e/home.ts';
 import { type Running, start, until } from '../e2e/program.ts';
+import { tieline } from './inprocess.ts';
 
 let home: Home;
 const servers: Running[] = [];
 beforeAll(async () => {
-  home = await makeHome();
+  home = await makeHome({ tieline });
 });
 afterAll(async () => {
   for (const server of servers) server.child.kill('SIGKILL');

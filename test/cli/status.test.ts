@@ -5,11 +5,12 @@ import { type Home, makeHome } from '../e2e/home.ts';
 import { start, until } from '../e2e/program.ts';
 import { oauthClient } from '../sandbox/client.ts';
 import { boxDefinition } from './box.ts';
+import { tieline } from './inprocess.ts';
 
 let home: Home;
 
 beforeAll(async () => {
-  home = await makeHome();
+  home = await makeHome({ tieline });
   await writeDefinition(home.definitions, 'box', boxDefinition(home.sandbox.url));
   const tokens = await (await oauthClient(home.sandbox)).link('grace', { scope: 'openid offline_access read write' });
   const { clientId: client_id, clientSecret: client_secret } = home.sandbox;

@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Home, makeHome } from '../e2e/home.ts';
+import { tieline } from './inprocess.ts';
 
 let home: Home;
 beforeAll(async () => {
-  home = await makeHome();
+  home = await makeHome({ tieline });
   await home.run(['users', 'bootstrap']);
   await home.run(['users', 'create', 'ada']);
 });

@@ -75,6 +75,11 @@ describe('buildCatalog', () => {
       'x.yaml: b.c_d: tool name a_b_c_d is taken by a b_c.d',
     ],
     [
+      'the name of the tools that manage accounts',
+      [built('x.yaml', 'integrations')],
+      'x.yaml: the name integrations is reserved',
+    ],
+    [
       'a name that is cut',
       [built('x.yaml', 'a'.repeat(16), 'b'.repeat(20), 'c'.repeat(11))],
       `x.yaml: ${'b'.repeat(20)}.${'c'.repeat(11)}: tool name ${'a'.repeat(16)}_${'b'.repeat(20)}_${'c'.repeat(11)} is longer than 48`,

@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { chmod, cp, mkdir, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { tieline as here } from '../cli/inprocess.ts';
 import { deskDefinition, writeDefinition } from './desk.ts';
 import { type Home, makeHome } from './home.ts';
 import { type Env, type Options, temporary, tieline } from './program.ts';
@@ -12,7 +13,7 @@ let count = 0;
 
 beforeAll(async () => {
   place = await temporary();
-  good = await makeHome();
+  good = await makeHome({ tieline: here });
   await good.connectKey('ada');
 });
 

@@ -2,6 +2,7 @@ import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { tieline } from '../cli/inprocess.ts';
 import { connectClient, type McpClient } from './client.ts';
 import { type Desk, deskDefinition, startDesk, writeDefinition } from './desk.ts';
 import { type Home, makeHome } from './home.ts';
@@ -14,7 +15,7 @@ let store: Awaited<ReturnType<typeof temporary>>;
 
 beforeAll(async () => {
   desk = await startDesk();
-  home = await makeHome({ hosts: [desk.host] });
+  home = await makeHome({ hosts: [desk.host], tieline });
   store = await temporary();
   await writeDefinition(home.definitions, 'desk', deskDefinition(desk.url));
   clients = await Promise.all([connectClient('v1', home.env), connectClient({ pin: '2026-07-28' }, home.env)]);

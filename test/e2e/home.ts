@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Sandbox, type SandboxOptions, startSandbox } from '../../src/sandbox/sandbox.ts';
-import { type Ended, type Env, type Options, temporary, tieline } from './program.ts';
+import { type Ended, type Env, tieline as inOwnProcess, type Options, temporary } from './program.ts';
 
 export type Home = {
   readonly path: string;
@@ -16,8 +16,10 @@ export type Home = {
 };
 
 /** A home folder that knows a sandbox, which runs in this process, and other servers on loopback by `host:port`. */
-export async function makeHome(options: SandboxOptions & { hosts?: readonly string[] } = {}): Promise<Home> {
-  const { hosts = [], ...more } = options;
+export async function makeHome(
+  options: SandboxOptions & { hosts?: readonly string[]; tieline?: typeof inOwnProcess } = {},
+): Promise<Home> {
+  const { hosts = [], tieline = inOwnProcess, ...more } = options;
   const sandbox = await startSandbox(more);
   const { url, clientId, clientSecret } = sandbox;
   const folder = await temporary();

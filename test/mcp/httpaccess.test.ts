@@ -84,8 +84,10 @@ const accessToken = async (
   });
 };
 
-const ALL = ['sample_things_create', 'sample_things_each', 'sample_things_get'];
-const READING = ['sample_things_each', 'sample_things_get'];
+const READING = ['integrations_list', 'sample_things_each', 'sample_things_get'];
+const WRITING = [...READING, 'sample_things_create'].sort();
+const MANAGING = ['integrations_connect', 'integrations_disconnect', 'integrations_set_default'];
+const ALL = [...WRITING, ...MANAGING].sort();
 
 describe('who may speak MCP', () => {
   it('is told where to sign in', async () => {
@@ -106,9 +108,9 @@ describe('who may speak MCP', () => {
 
   it('is the user of a login, of an access token, of a personal access token, or one named by a program', async () => {
     expect(await toolsOf(await list(ada.token))).toEqual(ALL);
-    expect(await toolsOf(await list(await accessToken()))).toEqual(ALL);
+    expect(await toolsOf(await list(await accessToken()))).toEqual(WRITING);
     const { body } = await stage.request('POST', '/tokens', { as: ada.token, body: { name: 'laptop' } });
-    expect(await toolsOf(await list(body.token))).toEqual(ALL);
+    expect(await toolsOf(await list(body.token))).toEqual(WRITING);
     expect(await toolsOf(await list(stage.acme.key, { 'x-customer-name': 'ada' }))).toEqual(ALL);
     const encoded = `=?base64?${Buffer.from('ada').toString('base64')}?=`;
     expect(await toolsOf(await list(stage.acme.key, { 'x-customer-name': encoded }))).toEqual(ALL);
@@ -257,7 +259,9 @@ describe('an issuer elsewhere', () => {
 
   it('speaks for users of its organization, who are made on first mention', async () => {
     expect(await toolsOf(await list(await foreignToken()))).toEqual(READING);
-    expect(await toolsOf(await list(await foreignToken({ scope: undefined, scp: ['read', 'write'] })))).toEqual(ALL);
+    expect(await toolsOf(await list(await foreignToken({ scope: undefined, scp: ['read', 'write'] })))).toEqual(
+      WRITING,
+    );
     const { body } = await stage.request('GET', '/users?identifier=new@acme', { as: stage.acme });
     expect(body.data).toHaveLength(1);
     await stage.request('PATCH', `/users/${body.data[0].id}`, { as: stage.acme, body: { disabled: true } });

@@ -70,8 +70,9 @@ describe('what a client can do', () => {
 
   it('ends after a week', async () => {
     const who = await stage.principal('ada');
-    const id = sealSession(stage.engine, who, { ...url, experimental: { big: { x: 'y'.repeat(5_000) } } }) ?? null;
-    expect(openSession(stage.engine, who, id)).toEqual(url);
+    const capabilities = { ...url, experimental: { big: { x: 'y'.repeat(5_000) } } };
+    const id = sealSession(stage.engine, who, { capabilities, name: 'Tests' }) ?? null;
+    expect(openSession(stage.engine, who, id)).toEqual({ capabilities: url, name: 'Tests' });
     stage.later(7 * 24 * 60 * 60_000);
     expect(openSession(stage.engine, who, id)).toBeUndefined();
     stage.later(-7 * 24 * 60 * 60_000);

@@ -1,0 +1,51 @@
+import {
+  CLIENT_CAPABILITIES_META_KEY,
+  CLIENT_INFO_META_KEY,
+  type ClientCapabilities,
+  type Implementation,
+  type Server,
+  type ServerContext,
+} from '@modelcontextprotocol/server';
+
+/** What is known of the client of a call. */
+export type Peer = {
+  /** `modern`: revision 2026-07-28 or later, where requests stand for themselves. */
+  readonly era: 'modern' | 'legacy';
+  /** Whether it opens addresses for its user (`elicitation.url`); `elicitation: {}` means forms alone. */
+  readonly opensUrls: boolean;
+  /** What it calls itself, for people. Nobody vouches for it. */
+  readonly name: string | undefined;
+};
+
+/** What a client of the 2025 revisions has said before, where it did so on another connection. */
+export type Told = {
+  readonly capabilities: ClientCapabilities;
+  readonly name?: string | undefined;
+};
+
+const FIRST_MODERN = '2026-07-28';
+const LONGEST_NAME = 60;
+
+/** What each request of today carries; checked before a call is handled. */
+type Envelope = {
+  readonly [CLIENT_CAPABILITIES_META_KEY]?: ClientCapabilities;
+  readonly [CLIENT_INFO_META_KEY]?: Implementation;
+};
+
+/** The client of a call: clients of today say it with each request, those of 2025 at the start. */
+export function peerOf(server: Server, { mcpReq }: ServerContext, told: Told | undefined): Peer {
+  const era = (server.getNegotiatedProtocolVersion() ?? '') >= FIRST_MODERN ? 'modern' : 'legacy';
+  const envelope: Envelope = mcpReq.envelope ?? {};
+  const capabilities =
+    era === 'modern' ? envelope[CLIENT_CAPABILITIES_META_KEY] : (server.getClientCapabilities() ?? told?.capabilities);
+  const info = era === 'modern' ? envelope[CLIENT_INFO_META_KEY] : server.getClientVersion();
+  return { era, opensUrls: capabilities?.elicitation?.url !== undefined, name: nameOf(info) ?? told?.name };
+}
+
+/** A name as a page can show it. */
+export function nameOf(info: Pick<Implementation, 'name' | 'title'> | undefined): string | undefined {
+  const text = info?.title ?? info?.name ?? '';
+  const name = text.replace(/[\p{C}\p{Zl}\p{Zp}]+/gu, ' ').trim();
+  if (name.length <= LONGEST_NAME) return name || undefined;
+  return `${name.slice(0, LONGEST_NAME).replace(/\p{Cs}$/u, '')}…`;
+}
