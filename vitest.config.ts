@@ -1,28 +1,41 @@
 import { defineConfig } from 'vitest/config';
 
-/** Tests that start processes, measure this one, or look at what all files of one process share. */
-const apart = [
+/** Tests that run commands, most of them in this process. */
+const commands = [
   'test/cli/**/*.test.ts',
-  'test/e2e/**/*.test.ts',
-  'test/storm/**/*.test.ts',
-  'test/keystore/process.test.ts',
-  'test/network/limits.test.ts',
+  'test/e2e/clients.test.ts',
+  'test/mcp/stdio.test.ts',
   'test/sdk/readme.test.ts',
   'test/sdk/types.test.ts',
-  'test/log.test.ts',
-  'test/secret.test.ts',
 ];
+
+/** Whole processes that crash, race and are waited for, and a browser: `npm run e2e`. */
+const processes = ['test/e2e/**/*.test.ts', 'test/storm/**/*.test.ts', 'test/keystore/process.test.ts'];
+
+/** Tests that measure this process, or look at what all files of one process share. */
+const apart = ['test/network/limits.test.ts', 'test/log.test.ts', 'test/secret.test.ts'];
 
 export default defineConfig({
   test: {
     globalSetup: 'test/build.ts',
-    testTimeout: 30_000,
+    testTimeout: 60_000,
     hookTimeout: 60_000,
     maxWorkers: 2,
     projects: [
       {
         extends: true,
-        test: { name: 'shared', include: ['test/**/*.test.ts'], exclude: apart, pool: 'threads', isolate: false },
+        test: {
+          name: 'shared',
+          include: ['test/**/*.test.ts'],
+          exclude: [...commands, ...processes, ...apart],
+          pool: 'threads',
+          isolate: false,
+        },
+      },
+      { extends: true, test: { name: 'commands', include: commands, pool: 'forks', isolate: false } },
+      {
+        extends: true,
+        test: { name: 'e2e', include: processes, exclude: commands, pool: 'forks', isolate: false },
       },
       { extends: true, test: { name: 'apart', include: apart, pool: 'forks' } },
     ],

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { refreshesDone } from '../auth/fresh.ts';
-import { openSigningKeys, type SigningKeys } from '../auth/signingkeys.ts';
+import type { SigningKeys, SigningKeysOptions } from '../auth/signingkeys.ts';
 import { type Config, readConfig } from '../config.ts';
 import { type Catalog, type CatalogSource, loadCatalog } from '../connector/catalog.ts';
 import { formOf } from '../connector/schema.ts';
@@ -51,7 +51,7 @@ export async function openEngine(env: NodeJS.ProcessEnv = process.env): Promise<
   const audit = fileAudit(join(config.home, 'audit.jsonl'), (error) => log.error(error.message));
   const sender = createSender(config.network);
   const issuer = env.TIELINE_URL?.trim() || 'tieline';
-  const signingKeys = openSigningKeys({ keystore, now: Date.now, issuer });
+  const signingKeys = signingKeysWhenNeeded({ keystore, now: Date.now, issuer });
   const notices = openNotices(env.TIELINE_STORE?.trim() ?? '');
   const bus = openBus(notices);
   const engine: Engine = {
@@ -94,6 +94,21 @@ export async function openEngine(env: NodeJS.ProcessEnv = process.env): Promise<
 }
 
 type Choice = Pick<Config, 'home' | 'folders' | 'connectors'> & { readonly enabled?: Config['enabled'] | 'all' };
+
+/** Loads what signs with the first token: most commands sign none. */
+function signingKeysWhenNeeded(options: SigningKeysOptions): SigningKeys {
+  let opened: Promise<SigningKeys> | undefined;
+  const keys = () => {
+    opened ??= import('../auth/signingkeys.ts').then(({ openSigningKeys }) => openSigningKeys(options));
+    return opened;
+  };
+  return {
+    sign: async (token) => (await keys()).sign(token),
+    verify: async (token, expected) => (await keys()).verify(token, expected),
+    jwks: async () => (await keys()).jwks(),
+    rotate: async () => (await keys()).rotate(),
+  };
+}
 
 /** The catalog of the shipped connectors and the user's own. */
 export async function openCatalog(config: Choice, onProblem?: (error: TielineError) => void): Promise<Catalog> {

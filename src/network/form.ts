@@ -1,4 +1,5 @@
-import { FormData } from 'undici';
+import type { FormData } from 'undici';
+import { undici } from './undici.ts';
 
 /** One part of a form: a text, or a file. */
 export type Part =
@@ -10,7 +11,7 @@ export type Part =
 
 /** The form with one text of that name, in place of those it has; the form itself stays as it is. */
 export function withField(form: FormData, name: string, value: string): FormData {
-  const copy = new FormData();
+  const copy = new (undici().FormData)();
   for (const [key, part] of form) {
     if (key === name) continue;
     if (typeof part === 'string') copy.append(key, part);
@@ -20,11 +21,12 @@ export function withField(form: FormData, name: string, value: string): FormData
   return copy;
 }
 
-export const isForm = (body: unknown): body is FormData => body instanceof FormData;
+export const isForm = (body: unknown): body is FormData =>
+  typeof body === 'object' && body !== null && body instanceof undici().FormData;
 
 /** The parts as a body that is sent as multipart/form-data (RFC 7578). */
 export function formData(parts: readonly Part[]): FormData {
-  const form = new FormData();
+  const form = new (undici().FormData)();
   for (const part of parts) {
     if ('value' in part) form.append(part.name, part.value);
     else

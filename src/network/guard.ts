@@ -1,8 +1,9 @@
 import { promises as dns, type LookupAddress } from 'node:dns';
 import { isIP, isIPv6, type LookupFunction } from 'node:net';
 import ipaddr from 'ipaddr.js';
-import { Agent, buildConnector, Pool } from 'undici';
+import type { Agent, buildConnector } from 'undici';
 import { TielineError } from '../errors.ts';
+import { undici } from './undici.ts';
 
 export type NetworkPolicy = {
   /**
@@ -64,6 +65,7 @@ export function guardedAgent(policy: NetworkPolicy, options: GuardOptions = {}):
     const detour = detourOf(policy, origin);
     return detour ? connectorBy(detour, origin, options) : connectorTo(origin, exempt, options);
   };
+  const { Agent, Pool } = undici();
   return new Agent({
     pipelining: 1,
     factory: (origin, rest) => new Pool(origin, { ...rest, connect: connect(new URL(origin)) }),
@@ -94,7 +96,7 @@ function detourOf({ connectTo = {} }: NetworkPolicy, origin: URL): URL | undefin
 
 /** The operator names the address, so that there is nothing to check. */
 function connectorBy(detour: URL, origin: URL, options: GuardOptions): buildConnector.connector {
-  const connect = buildConnector({ timeout: options.connectTimeoutMs ?? 5_000, ...materialOf(options) });
+  const connect = undici().buildConnector({ timeout: options.connectTimeoutMs ?? 5_000, ...materialOf(options) });
   const [hostname, port] = [hostnameOf(detour), String(portOf(detour))];
   const name = hostnameOf(origin);
   return (target, done) => connect({ ...target, hostname, port, ...(isIP(name) === 0 && { servername: name }) }, done);
@@ -128,7 +130,7 @@ function connectorTo(origin: URL, exempt: Exemption, options: GuardOptions): bui
     );
   };
 
-  const connect = buildConnector({ timeout: connectTimeoutMs, lookup, ...materialOf(options) });
+  const connect = undici().buildConnector({ timeout: connectTimeoutMs, lookup, ...materialOf(options) });
   return (target, done) => {
     // A literal address never reaches `lookup`, so it is checked here.
     if (isIP(host) !== 0 && !permitted(host)) return done(forbidden(host), null);

@@ -1,6 +1,6 @@
 import { TielineError } from '../errors.ts';
 import { exchange, type HttpRequest, type HttpResponse, type OnData, type Timeouts } from './exchange.ts';
-import { exemption, type GuardOptions, guardedAgent, hostnameOf, type NetworkPolicy, portOf } from './guard.ts';
+import { exemption, type GuardOptions, hostnameOf, type NetworkPolicy, portOf } from './guard.ts';
 import { agentPool, type TlsMaterial } from './tls.ts';
 
 export type { HttpRequest, HttpResponse, OnData, Timeouts } from './exchange.ts';
@@ -61,7 +61,7 @@ export function createSender(policy: NetworkPolicy, options: GuardOptions = {}):
   const declared = agentPool(policy, options);
   // A provider that redirects elsewhere must not gain what the operator opened for declared hosts.
   const { ca: _, ...strict } = options;
-  const elsewhere = guardedAgent({ allowPrivate: [] }, strict);
+  const elsewhere = agentPool({ allowPrivate: [] }, strict);
 
   async function follow(first: HttpRequest, options: SendOptions, onSending: () => void): Promise<HttpResponse> {
     const { allowedHosts, maxBytes = MAX_BYTES, signal, authenticate, tls, onData } = options;
@@ -77,7 +77,7 @@ export function createSender(policy: NetworkPolicy, options: GuardOptions = {}):
       checkUrl(url, isDeclared && exempt(hostnameOf(url), portOf(url)));
       isHome &&= url.origin === first.url.origin;
       const sent = isHome && authenticate ? checked(await authenticate(request), url) : request;
-      const agent = isDeclared ? declared.agent(isHome ? tls : undefined) : elsewhere;
+      const agent = isDeclared ? declared.agent(isHome ? tls : undefined) : elsewhere.agent();
       const response = await exchange(agent, sent, limits);
       const next = redirected(request, response, options.followRedirects);
       if (!next) return response;

@@ -23,12 +23,15 @@ export type AgentPool = {
 const MOST_AGENTS = 100;
 
 export function agentPool(policy: NetworkPolicy, options: GuardOptions): AgentPool {
-  const usual = guardedAgent(policy, options);
+  let usual: Agent | undefined;
   const others = new Map<string, Agent>();
   return {
     agent(material = {}) {
       const given = present(material);
-      if (Object.keys(given).length === 0) return usual;
+      if (Object.keys(given).length === 0) {
+        usual ??= guardedAgent(policy, options);
+        return usual;
+      }
       const id = createHash('sha256').update(JSON.stringify(given)).digest('base64');
       const agent = others.get(id) ?? guardedAgent(policy, { ...options, ...checked(given) });
       others.delete(id);
@@ -41,7 +44,7 @@ export function agentPool(policy: NetworkPolicy, options: GuardOptions): AgentPo
       return agent;
     },
     async destroy() {
-      await Promise.all([usual, ...others.values()].map((it) => it.destroy()));
+      await Promise.all([usual, ...others.values()].map((it) => it?.destroy()));
     },
   };
 }

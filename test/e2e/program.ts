@@ -85,9 +85,9 @@ export async function temporary(): Promise<{ path: string; remove(): Promise<voi
   return { path, remove: () => rm(path, { recursive: true, force: true, maxRetries: 3 }) };
 }
 
-/** Waits until something is so; fails with what it was after twenty seconds. */
+/** Waits until something is so; fails with what it was after forty seconds. */
 export async function until(isSo: () => boolean | Promise<boolean>, told: () => unknown = () => ''): Promise<void> {
-  for (const end = Date.now() + 20_000; !(await isSo()); ) {
+  for (const end = Date.now() + 40_000; !(await isSo()); ) {
     if (Date.now() > end) throw new Error(`it did not come to be so: ${String(told())}`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }

@@ -1,5 +1,4 @@
 import type { JsonWebKey, KeyObject } from 'node:crypto';
-import { CompactSign } from 'jose';
 import type { TielineError } from '../../errors.ts';
 import { isPem, privateKeyOf, type SecretEncoding, secretBytes, unfit } from './key.ts';
 
@@ -41,6 +40,7 @@ export async function signJwt(
     ...spec.claims,
   };
   const { key, kid } = signingKey(spec);
+  const { CompactSign } = await import('jose'); // its files are for those who sign
   const token = new CompactSign(Buffer.from(JSON.stringify(claims)));
   token.setProtectedHeader({ alg: spec.alg, typ: 'JWT', ...(kid !== undefined && { kid }) });
   try {
