@@ -37,7 +37,8 @@ let known: readonly string[] | undefined;
 
 /** Makes `scrub` replace this value, in the forms in which a token usually travels, wherever it turns up in text. */
 export function remember(value: string): void {
-  if (value.length < SHORTEST_SECRET) return;
+  // A missing value that became text by accident is none.
+  if (value.length < SHORTEST_SECRET || value === 'undefined') return;
   const there = live.get(value);
   if (there) {
     live.delete(value);

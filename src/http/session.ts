@@ -43,8 +43,8 @@ export async function sessionOf(backend: Backend, context: Context<Env>): Promis
   const { keystore, now } = backend.engine;
   const secret = getCookie(context, cookieOf(backend).name);
   if (secret === undefined || secret === '') return undefined;
-  remember(secret);
   const record = (await keystore.read<SessionRecord>(key(secret)))?.value;
+  if (record) remember(secret);
   if (!record || now() >= record.createdAt + LIFE) return undefined;
   const user = await readUser(keystore, record.organization, record.user);
   if (!user || user.disabledAt !== undefined || record.createdAt < user.tokensFrom) return undefined;

@@ -42,9 +42,10 @@ export async function createClientKey(
 export async function findClientKey(keystore: Keystore, text: string): Promise<ClientKey | undefined> {
   const [, id = '', secret = ''] = FORM.exec(text) ?? [];
   if (id === '') return undefined;
-  remember(text);
   const record = (await keystore.read<ClientKey>(key(id)))?.value;
-  return isSecret(id, secret, record?.hash) ? record : undefined;
+  if (!isSecret(id, secret, record?.hash)) return undefined;
+  remember(text);
+  return record;
 }
 
 export async function listClientKeys(keystore: Keystore, organization: string): Promise<readonly ClientKey[]> {

@@ -53,9 +53,10 @@ export async function findPersonalToken(
 ): Promise<PersonalToken | undefined> {
   const [, id = '', secret = ''] = FORM.exec(text) ?? [];
   if (id === '') return undefined;
-  remember(text);
   const record = (await keystore.read<PersonalToken>(key(id)))?.value;
-  return isSecret(id, secret, record?.hash) && record && now < record.expiresAt ? record : undefined;
+  if (!isSecret(id, secret, record?.hash) || !record) return undefined;
+  remember(text);
+  return now < record.expiresAt ? record : undefined;
 }
 
 /** Those of one user, oldest first, with the ones that are over. */

@@ -122,9 +122,10 @@ export async function authenticateUser(
   identifier: string,
   secret: string,
 ): Promise<User | undefined> {
-  remember(secret);
   const user = await findUser(keystore, organization, identifier);
   const isRight = isSecret(user?.id ?? '', secret, user?.hash);
+  // Not what somebody guesses: scrubbing would then blank words of their choice.
+  if (isRight) remember(secret);
   return isRight && user?.disabledAt === undefined ? user : undefined;
 }
 
