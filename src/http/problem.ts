@@ -56,10 +56,13 @@ function bug(error: unknown, requestId: string): TielineError {
   return new TielineError('internal', 'Tieline failed', { hint: 'See its log under the id of this request.' });
 }
 
+/** Key, organization, limits, Idempotency-Key and store can fail any request. */
+const ANYWHERE = [400, 401, 403, 404, 409, 413, 429, 500, 503] as const;
+
 /** What `openapi` needs to know of the failures of a route, by their HTTP status. */
 export const failures = (...statuses: readonly number[]) =>
   Object.fromEntries(
-    [...new Set([400, 401, 429, 500, ...statuses])].map((status) => [
+    [...new Set([...ANYWHERE, ...statuses])].map((status) => [
       status,
       { description: REASONS[status] ?? 'Failed', content: { 'application/problem+json': { schema: problem } } },
     ]),
@@ -76,4 +79,5 @@ const REASONS: Readonly<Record<number, string>> = {
   429: 'Too many requests',
   500: 'A failure of the server',
   502: 'The provider failed',
+  503: 'Not now',
 };

@@ -17,6 +17,7 @@ import type { Extension } from '../../src/mcp/extension.ts';
 import { type McpHttp, openMcpHttp } from '../../src/mcp/http.ts';
 import type { Linker } from '../../src/mcp/link.ts';
 import { createSender } from '../../src/network/send.ts';
+import { misfits } from './document.ts';
 
 /** A tenant with a client API key. */
 export type Tenant = { readonly organization: string; readonly key: string };
@@ -97,6 +98,18 @@ export async function openHttpStage(
   const mcp = openMcpHttp(engine, { bus, extension, link, patience });
   app = httpApp({ engine, signingKeys, url, limits, mcp, ...options.backend?.(engine, url) });
 
+  let document: Parameters<typeof misfits>[0] | undefined;
+  /** Every answer of the API keeps to the document that the API gives of itself. */
+  function checkAnswer(method: string, path: string, { status, headers, body }: Answered): void {
+    const name = `/api/v1${path.split('?')[0]}`;
+    if (/\/(?:openapi\.json|docs)$/.test(name)) return;
+    document ??= app?.getOpenAPI31Document({ openapi: '3.1.0', info: { title: '', version: '' } }) as typeof document;
+    if (!document) throw new Error('the server has no document yet');
+    const type = headers.get('content-type') ?? '';
+    const problems = misfits(document, { method, path: name, status, type, body });
+    if (problems.length > 0) throw new Error(problems.join('\n'));
+  }
+
   const stage: HttpStage = {
     url,
     engine,
@@ -125,7 +138,14 @@ export async function openHttpStage(
       });
       const text = await response.text();
       const isJson = /json/.test(response.headers.get('content-type') ?? '');
-      return { status: response.status, headers: response.headers, text, body: isJson ? JSON.parse(text) : undefined };
+      const answered = {
+        status: response.status,
+        headers: response.headers,
+        text,
+        body: isJson ? JSON.parse(text) : undefined,
+      };
+      if (!path.startsWith('//')) checkAnswer(method, path, answered);
+      return answered;
     },
     async user(tenant, identifier) {
       const made = await stage.request('POST', '/users', { as: tenant, body: { identifier } });
