@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { McpStage } from '../../mcp/httpstage.ts';
 import { Browser, openAuthStage, plain, post, register, requestFor, signedIn, tokensFor } from './stage.ts';
@@ -98,6 +99,8 @@ describe('consent', () => {
   });
 
   it('asks who is there when the client wants that', async () => {
+    // A request says only the second in which it was made, and a sign-in of that second would do.
+    await sleep(1_100);
     const shown = await ask({ prompt: 'login' });
     expect(shown.url.pathname).toBe('/sign-in');
     stage.later(1_000);
