@@ -13,6 +13,7 @@ import {
   SignJWT,
 } from 'jose';
 import { TielineError } from '../errors.ts';
+import { keepsChanging } from '../keystore/change.ts';
 import type { Keystore, Sealed } from '../keystore/keystore.ts';
 import { storeKey } from '../keystore/store.ts';
 import { remember } from '../secret.ts';
@@ -106,10 +107,7 @@ export function openSigningKeys({ keystore, now, issuer }: SigningKeysOptions): 
       }
       await replace(found);
     }
-    throw new TielineError('store_unavailable', 'the signing keys kept changing', {
-      hint: 'Try again.',
-      retryAfter: 1,
-    });
+    throw keepsChanging('the signing keys');
   }
 
   /** Puts a new key in front, unless somebody else has been faster: then theirs is as good. */

@@ -18,6 +18,7 @@ import { listenForCallback } from './callback.ts';
 import { parseObject } from './json.ts';
 import { type Opened, openEngine } from './open.ts';
 import { print } from './output.ts';
+import { readPort } from './port.ts';
 import { askFields } from './prompt.ts';
 
 export type ConnectOptions = {
@@ -93,12 +94,6 @@ async function checkFree(
   throw new TielineError('integration_exists', `${connector.name} already has an integration ${name}`, {
     hint: EXISTS_HINT,
   });
-}
-
-function readPort(text: string): number {
-  const port = Number(text);
-  if (/^\d+$/.test(text) && port <= 65_535) return port;
-  throw new TielineError('usage', `--port is not a port: ${text}`, { hint: 'Use a number up to 65535; 0 is any.' });
 }
 
 const needsSignIn = (option: AuthOption): boolean => signInKind(option) !== undefined;

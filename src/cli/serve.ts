@@ -16,6 +16,7 @@ import type { Linker } from '../mcp/link.ts';
 import { bootstrap } from './bootstrap.ts';
 import { connectionsFolder, type Opened, openEngine, shippedConnectors } from './open.ts';
 import { printSecret } from './output.ts';
+import { readPort } from './port.ts';
 
 export type ServeOptions = { readonly host: string; readonly port: string; readonly json?: boolean };
 
@@ -106,12 +107,6 @@ function publicUrl(host: string, port: number): string {
   throw new TielineError('config_invalid', 'TIELINE_URL is no web address', {
     hint: 'Write it as in https://tieline.example.com',
   });
-}
-
-function readPort(text: string): number {
-  const port = Number(text);
-  if (/^\d+$/.test(text) && port <= 65_535) return port;
-  throw new TielineError('usage', `--port is not a port: ${text}`, { hint: 'Use a number up to 65535; 0 is any.' });
 }
 
 const untilSignal = (): Promise<string> =>

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { TielineError } from '../errors.ts';
 import type { Principal } from '../integration/principal.ts';
+import { keepsChanging } from '../keystore/change.ts';
 import type { Keystore } from '../keystore/keystore.ts';
 import { type StoreKey, storeKey } from '../keystore/store.ts';
 import { type Authorization, createAuthorization, readAuthorization, readProgress } from './authorization.ts';
@@ -49,7 +50,7 @@ export async function reuseAuthorization(
     await keystore.write(key, next, HOUR);
     return made;
   }
-  throw new TielineError('store_unavailable', 'the open links kept changing', { hint: 'Try again.', retryAfter: 1 });
+  throw keepsChanging('the open links');
 }
 
 /** Those that have not ended, though nobody may have come back to ask. */

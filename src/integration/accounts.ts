@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Credential } from '../auth/credential.ts';
 import type { Values } from '../connector/values.ts';
 import { TielineError } from '../errors.ts';
+import { changeRecord } from '../keystore/change.ts';
 import type { Keystore } from '../keystore/keystore.ts';
 import { type StoreKey, storeKey } from '../keystore/store.ts';
 import {
@@ -51,28 +51,17 @@ export async function readAllIntegrations(
   return new Map(connectors.map((it, i) => [it, withoutExpired(records[i]?.value ?? noIntegrations, now)]));
 }
 
-const MOST_TRIES = 20;
-
-/** Milliseconds, by chance and ever more: those who came together must not go on together. */
-const pause = (tries: number): Promise<void> => sleep(Math.random() * Math.min(200, 2 ** tries));
-
-/** Applies a rule to the stored record, again if somebody else changed it meanwhile. */
-async function change(
+/** Applies a rule to the user's integrations of a connector. */
+const change = (
   keystore: Keystore,
   who: Principal,
   connector: string,
   rule: (all: Integrations) => Integrations,
   now = Date.now(),
-): Promise<Integrations> {
-  const key = integrationsKey(who, connector);
-  for (let i = 0; i < MOST_TRIES; i++) {
-    const record = await keystore.read<Integrations>(key);
-    const next = rule(withoutExpired(record?.value ?? noIntegrations, now));
-    if (await keystore.replace(key, record, next)) return next;
-    await pause(i);
-  }
-  throw new TielineError('store_unavailable', 'the integrations kept changing', { hint: 'Try again.', retryAfter: 1 });
-}
+): Promise<Integrations> =>
+  changeRecord<Integrations>(keystore, integrationsKey(who, connector), 'the integrations', (all = noIntegrations) =>
+    rule(withoutExpired(all, now)),
+  );
 
 /** Adds an account with its credential. Throws `integration_exists`, and then nothing is stored. */
 export async function addIntegration(
@@ -219,13 +208,10 @@ export async function replaceCredential(
   credential: Omit<Credential, 'version'>,
 ): Promise<void> {
   const key = credentialKey(who, integration.connector, integration.id);
-  for (let i = 0; i < MOST_TRIES; i++) {
-    const record = await keystore.read<Credential>(key);
-    const version = (record?.value.version ?? 0) + 1;
-    if (await keystore.replace(key, record, { ...credential, version })) return;
-    await pause(i);
-  }
-  throw new TielineError('store_unavailable', 'the credential kept changing', { hint: 'Try again.', retryAfter: 1 });
+  await changeRecord<Credential>(keystore, key, 'the credential', (old) => ({
+    ...credential,
+    version: (old?.version ?? 0) + 1,
+  }));
 }
 
 /** Wipes the credential of an account whose access the user ended. Identity and place stay for a new connect. */

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { TielineError } from '../errors.ts';
+import { keepsChanging, pause } from '../keystore/change.ts';
 import type { Keystore, Sealed } from '../keystore/keystore.ts';
 import { type StoreKey, storeKey } from '../keystore/store.ts';
 
@@ -42,7 +41,7 @@ export function addToDirectory(keystore: Keystore, listing: Listing, id: string)
       else if (await keystore.replace(key, stored, { count: count + 1, entries: [...entries, [count, id]] })) return;
       else await pause(tries);
     }
-    throw keepsChanging();
+    throw keepsChanging('the list');
   });
 }
 
@@ -56,7 +55,7 @@ export function removeFromDirectory(keystore: Keystore, listing: Listing, id: st
         if (!stored || !holds(stored, id)) break;
         const entries = stored.value.entries.filter((it) => it[1] !== id);
         if (await keystore.replace(chunkKey(listing, chunk), stored, { ...stored.value, entries })) return;
-        if (tries === MOST_TRIES - 1) throw keepsChanging();
+        if (tries === MOST_TRIES - 1) throw keepsChanging('the list');
         await pause(tries);
       }
     }
@@ -100,8 +99,3 @@ async function oneByOne<T>(name: string, work: () => Promise<T>): Promise<T> {
     if (waiting.get(name) === mine) waiting.delete(name);
   }
 }
-
-const pause = (tries: number): Promise<void> => sleep(Math.random() * Math.min(200, 2 ** tries));
-
-const keepsChanging = (): TielineError =>
-  new TielineError('store_unavailable', 'the list kept changing', { hint: 'Try again.', retryAfter: 1 });

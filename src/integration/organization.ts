@@ -1,4 +1,5 @@
 import { TielineError } from '../errors.ts';
+import { changeRecord } from '../keystore/change.ts';
 import type { Keystore } from '../keystore/keystore.ts';
 import { storeKey } from '../keystore/store.ts';
 import { addToDirectory, newId, type Page, type Position, readDirectory } from './directory.ts';
@@ -14,7 +15,6 @@ export type Organization = {
 };
 
 const key = (id: string) => storeKey('organization', id);
-const MOST_TRIES = 20;
 
 export async function createOrganization(
   keystore: Keystore,
@@ -40,19 +40,15 @@ export async function listOrganizations(
 }
 
 /** Throws `organization_unknown`. */
-export async function updateOrganization(
+export const updateOrganization = (
   keystore: Keystore,
   id: string,
   change: Partial<Pick<Organization, 'name' | 'redirectUrls'>>,
-): Promise<Organization> {
-  for (let tries = 0; tries < MOST_TRIES; tries++) {
-    const record = await keystore.read<Organization>(key(id));
-    if (!record) throw unknownOrganization(id);
-    const next = { ...record.value, ...change };
-    if (await keystore.replace(key(id), record, next)) return next;
-  }
-  throw new TielineError('store_unavailable', 'the organization kept changing', { hint: 'Try again.', retryAfter: 1 });
-}
+): Promise<Organization> =>
+  changeRecord<Organization>(keystore, key(id), 'the organization', (organization) => {
+    if (!organization) throw unknownOrganization(id);
+    return { ...organization, ...change };
+  });
 
 /** The same for one that is not there and for one that belongs to somebody else. */
 export const unknownOrganization = (id: string): TielineError =>

@@ -1,4 +1,5 @@
 import { TielineError } from '../errors.ts';
+import { changeRecord, keepsChanging } from '../keystore/change.ts';
 import type { Keystore } from '../keystore/keystore.ts';
 import { storeKey } from '../keystore/store.ts';
 import { remember } from '../secret.ts';
@@ -76,7 +77,7 @@ export async function ensureUser(
     const user: User = { id: newId('usr'), organization, identifier, createdAt: now, tokensFrom: now };
     if (await claim(keystore, user)) return user;
   }
-  throw keepsChanging();
+  throw keepsChanging('the user');
 }
 
 /** Stores a new user unless the identifier is taken. */
@@ -161,21 +162,14 @@ function issue(id: string): { secret: string; hash: string } {
   return { secret, hash: hashSecret(id, secret) };
 }
 
-async function change(keystore: Keystore, { organization, id }: User, rule: (user: User) => User): Promise<User> {
-  for (let tries = 0; tries < MOST_TRIES; tries++) {
-    const record = await keystore.read<User>(userKey(organization, id));
-    if (!record) throw unknownUser(id);
-    const next = rule(record.value);
-    if (await keystore.replace(userKey(organization, id), record, next)) return next;
-  }
-  throw keepsChanging();
-}
+const change = (keystore: Keystore, { organization, id }: User, rule: (user: User) => User): Promise<User> =>
+  changeRecord<User>(keystore, userKey(organization, id), 'the user', (user) => {
+    if (!user) throw unknownUser(id);
+    return rule(user);
+  });
 
 /** The same for one that is not there and for one of another organization. */
 export const unknownUser = (name: string): TielineError =>
   new TielineError('user_unknown', `there is no user ${JSON.stringify(name)}`, {
     hint: 'Create the user first, or look at the list of users.',
   });
-
-const keepsChanging = (): TielineError =>
-  new TielineError('store_unavailable', 'the user kept changing', { hint: 'Try again.', retryAfter: 1 });
