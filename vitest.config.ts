@@ -15,6 +15,9 @@ const processes = ['test/e2e/**/*.test.ts', 'test/storm/**/*.test.ts', 'test/key
 /** Tests that measure this process, or look at what all files of one process share. */
 const apart = ['test/network/limits.test.ts', 'test/log.test.ts', 'test/secret.test.ts'];
 
+/** What the benchmark installs and makes there. */
+const installed = ['test/**/node_modules/**', 'test/bench/.work/**'];
+
 export default defineConfig({
   test: {
     globalSetup: 'test/build.ts',
@@ -27,7 +30,7 @@ export default defineConfig({
         test: {
           name: 'shared',
           include: ['test/**/*.test.ts'],
-          exclude: [...commands, ...processes, ...apart],
+          exclude: [...commands, ...processes, ...apart, ...installed],
           pool: 'threads',
           isolate: false,
         },

@@ -1,98 +1,25 @@
 import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { delimiter, isAbsolute, join, resolve } from 'node:path';
-import { load, YAMLException } from 'js-yaml';
-import { z } from 'zod';
+import { delimiter, join, resolve } from 'node:path';
+import type { ConfigFile } from './configfile.ts';
 import { TielineError } from './errors.ts';
 
-const connectorConfig = z.strictObject({
-  app: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).default({}),
-  readOnly: z.boolean().default(false),
-  destructive: z.boolean().default(true),
-  allow: z.array(z.string()).optional(),
-  deny: z.array(z.string()).default([]),
-});
+export type { ConnectorConfig } from './configfile.ts';
 
-const webAddress = z.url({ protocol: /^https?$/ });
-
-/** `config.yaml` in the home folder. Every part may be left out, and so may the file. */
-const configFile = z.strictObject({
-  /** Which connectors are on. Absent: all but those that are opt-in, and those named under `connectors`. */
-  enabled: z.array(z.string()).optional(),
-  connectors: z.record(z.string(), connectorConfig).default({}),
-  network: z
-    .strictObject({
-      /** Private hosts that may be reached: a name or address with or without port, or a CIDR range. */
-      allowPrivate: z.array(z.string()).default([]),
-      /** Where a host is reached instead, as through a gateway: `address:port` by host, with or without port. */
-      connectTo: z.record(z.string(), z.string()).default({}),
-      /** Folders whose files, and those below, may be opened as SQLite databases. */
-      allowFiles: z.array(z.string().refine(isAbsolute, 'is an absolute path')).default([]),
-    })
-    .prefault({}),
-  server: z
-    .strictObject({
-      /** Whether `serve` issues access tokens for MCP clients itself. */
-      authorizationServer: z.boolean().default(true),
-      /** Authorization servers elsewhere whose access tokens (JWT, RFC 9068) are taken at `/mcp`. */
-      issuers: z
-        .array(
-          z.strictObject({
-            issuer: webAddress,
-            /** By default the issuer's metadata names it (RFC 8414, OpenID Connect Discovery). */
-            jwksUri: webAddress.optional(),
-            /** Claim `aud` of its tokens for this server. By default the address of `/mcp`. */
-            audience: z.string().min(1).optional(),
-            /** Id of the organization whose users they are. */
-            organization: z.string().min(1),
-            /** Claim that is the identifier of the user. */
-            identifierClaim: z.string().min(1).default('sub'),
-            /** Makes a user on first mention. */
-            createUsers: z.boolean().default(false),
-          }),
-        )
-        .default([]),
-      /** MCP clients that are known by name, besides those that register themselves or publish who they are. */
-      clients: z
-        .array(
-          z.strictObject({
-            id: z.string().min(1).max(200),
-            name: z.string().min(1).max(200),
-            redirectUris: z.array(z.string()).min(1),
-            /** Absent for a public client. */
-            secret: z.string().min(16).optional(),
-          }),
-        )
-        .default([]),
-      /** Single sign-on: the OpenID Connect provider at which users sign in, instead of with their secret. */
-      signIn: z
-        .strictObject({
-          issuer: webAddress,
-          /** Its redirect address is `/callback/sign-in` of this server. */
-          clientId: z.string().min(1),
-          clientSecret: z.string().min(1).optional(),
-          scope: z.string().default('openid profile email'),
-          /** Id of the organization whose users they are. */
-          organization: z.string().min(1),
-          /** Claim that is the identifier of the user. `email` counts only where it is verified. */
-          identifierClaim: z.string().min(1).default('sub'),
-          /** Makes a user on first sight. */
-          createUsers: z.boolean().default(false),
-        })
-        .optional(),
-    })
-    .prefault({}),
-});
-
-export type ConnectorConfig = z.infer<typeof connectorConfig>;
-
-export type Config = Readonly<z.infer<typeof configFile>> & {
+export type Config = Readonly<ConfigFile> & {
   /** Data folder, absolute. `TIELINE_HOME`, or `.tieline` in the user's home. */
   readonly home: string;
   readonly file: string;
   /** Folders with definitions besides the shipped ones. `TIELINE_CONNECTORS`. */
   readonly folders: readonly string[];
 };
+
+/** What a file says in which nothing stands. Most homes have none, and then what reads one need not be loaded. */
+const nothing = (): ConfigFile => ({
+  connectors: {},
+  network: { allowPrivate: [], connectTo: {}, allowFiles: [] },
+  server: { authorizationServer: true, requestsPerMinute: 600, scopes: 'wide', issuers: [], clients: [] },
+});
 
 /** Environment and file as one frozen value. Throws `config_invalid` that names every problem at once. */
 export async function readConfig(env: NodeJS.ProcessEnv): Promise<Config> {
@@ -109,46 +36,7 @@ export async function readConfig(env: NodeJS.ProcessEnv): Promise<Config> {
       cause,
     });
   });
-  const parsed = configFile.safeParse(fillVariables(parse(text, file), env, file));
-  if (parsed.success) return Object.freeze({ ...parsed.data, home, file, folders });
-  const problems = parsed.error.issues.map((it) => `${it.path.join('.') || 'the file'}: ${it.message}`);
-  throw new TielineError('config_invalid', `${file} is not right:\n${problems.join('\n')}`, {
-    hint: 'Correct the file.',
-  });
-}
-
-function parse(text: string, file: string): unknown {
-  if (/^\s*(#.*\s*)*$/.test(text)) return {};
-  try {
-    return load(text, { filename: file, maxAliases: 0 });
-  } catch (cause) {
-    if (!(cause instanceof YAMLException)) throw cause;
-    const { line = 0, column = 0 } = cause.mark ?? {};
-    throw new TielineError('config_invalid', `${file}:${line + 1}:${column + 1} ${cause.reason}`, {
-      hint: 'Correct the file.',
-      cause,
-    });
-  }
-}
-
-/** `${NAME}` in a text is the environment variable of that name, so that secrets can stay out of the file. */
-function fillVariables(value: unknown, env: NodeJS.ProcessEnv, file: string): unknown {
-  if (typeof value === 'string') {
-    return value.replace(/\$\{([A-Z_][A-Z0-9_]*)\}/g, (_, name: string) => {
-      const found = env[name];
-      if (found === undefined) {
-        throw new TielineError(
-          'config_invalid',
-          `${file} uses \${${name}}, and there is no such environment variable`,
-          {
-            hint: `Set ${name}, or take it out of the file.`,
-          },
-        );
-      }
-      return found;
-    });
-  }
-  if (Array.isArray(value)) return value.map((it) => fillVariables(it, env, file));
-  if (value === null || typeof value !== 'object') return value;
-  return Object.fromEntries(Object.entries(value).map(([key, it]) => [key, fillVariables(it, env, file)]));
+  const isEmpty = /^\s*(#.*\s*)*$/.test(text);
+  const says = isEmpty ? nothing() : (await import('./configfile.ts')).parseConfig(text, file, env);
+  return Object.freeze({ ...says, home, file, folders });
 }

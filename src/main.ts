@@ -1,6 +1,5 @@
 #!/usr/bin/env node
-import { fail } from './cli/output.ts';
-import { run } from './cli/program.ts';
+import { EXIT, fail } from './cli/output.ts';
 
 // Whoever reads the output may stop early, as `head` does; what the command is for goes on.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -9,4 +8,16 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 // Node's own report of a failure that nobody awaited is not scrubbed.
 process.on('uncaughtException', (error) => process.exit(fail(error, false)));
 
-process.exitCode = await run(process.argv.slice(2));
+const args = process.argv.slice(2);
+// A client waits for this start, and there are no options to read.
+const isStdio = args.length === 1 && args[0] === 'stdio';
+process.exitCode = isStdio ? await stdio() : await (await import('./cli/program.ts')).run(args);
+
+async function stdio(): Promise<number> {
+  try {
+    await (await import('./cli/stdio.ts')).stdio();
+    return EXIT.done;
+  } catch (error) {
+    return fail(error, false);
+  }
+}

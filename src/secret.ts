@@ -26,11 +26,14 @@ export class Secret {
 }
 
 /** Shorter values would blank ordinary words, and no provider issues tokens that short. */
-const SHORTEST_SECRET = 8;
+export const SHORTEST_SECRET = 8;
 const MOST_LIVE_SECRETS = 2_000;
 
+/** The forms of a secret, and those of them without which none of them can be there: the others contain one of these. */
+type Forms = { readonly all: readonly string[]; readonly shortest: readonly string[] };
+
 /** The forms of each live secret, the one used longest ago first. */
-const live = new Map<string, readonly string[]>();
+const live = new Map<string, Forms>();
 
 /** All those forms, longest first, so that a secret that is part of another leaves nothing of that one behind. */
 let known: readonly string[] | undefined;
@@ -61,7 +64,7 @@ const AFTER_SCHEME =
 
 /** Text that is safe to show: every live secret and everything shaped like a token is replaced by `[secret]`. */
 export function scrub(text: string): string {
-  known ??= [...new Set([...live.values()].flat())].sort((a, b) => b.length - a.length);
+  known ??= [...new Set([...live.values()].flatMap((it) => it.all))].sort((a, b) => b.length - a.length);
   return replaceAll(text, known).replace(TOKEN_SHAPES, '[secret]').replace(AFTER_SCHEME, '[secret]');
 }
 
@@ -69,7 +72,9 @@ export function scrub(text: string): string {
 export function scrubValues(text: string, values: Iterable<string>): string {
   let clean = text;
   for (const value of values) {
-    if (value.length >= SHORTEST_SECRET) clean = replaceAll(clean, live.get(value) ?? forms(value));
+    if (value.length < SHORTEST_SECRET) continue;
+    const { all, shortest } = live.get(value) ?? forms(value);
+    if (shortest.some((it) => clean.includes(it))) clean = replaceAll(clean, all);
   }
   return clean;
 }
@@ -80,7 +85,7 @@ function replaceAll(text: string, variants: readonly string[]): string {
   return clean;
 }
 
-function forms(value: string): readonly string[] {
+function forms(value: string): Forms {
   const bytes = Buffer.from(value, 'utf8');
   const base64 = bytes.toString('base64').replace(/=+$/, '');
   const json = JSON.stringify(value).slice(1, -1);
@@ -89,7 +94,18 @@ function forms(value: string): readonly string[] {
   // A text of several lines, such as a private key, may stand indented, as inspect does with the cause of an error.
   const lines = value.split(/\r?\n/).filter((it) => it.length >= SHORTEST_SECRET);
   const encoded = [json, shown, percentEncoded(value), form, base64, bytes.toString('base64url')];
-  return [...new Set([value, ...encoded, ...lines])];
+  const inside = [0, 1, 2].flatMap((offset) => [
+    insideBase64(bytes, offset, 'base64'),
+    insideBase64(bytes, offset, 'base64url'),
+  ]);
+  const all = [...new Set([value, ...encoded, ...inside, ...lines])];
+  return { all, shortest: all.filter((it) => !all.some((other) => other !== it && it.includes(other))) };
+}
+
+/** What these bytes alone decide of a longer text, where so many others stand before them in their group of three. */
+function insideBase64(bytes: Buffer, offset: number, alphabet: 'base64' | 'base64url'): string {
+  const text = Buffer.concat([Buffer.alloc(offset), bytes]).toString(alphabet);
+  return text.slice(Math.ceil((offset * 8) / 6), Math.floor(((offset + bytes.length) * 8) / 6));
 }
 
 function percentEncoded(value: string): string {

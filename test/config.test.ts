@@ -20,7 +20,7 @@ async function read(text: string, env: Record<string, string> = {}) {
 const nothing = {
   connectors: {},
   network: { allowPrivate: [], connectTo: {}, allowFiles: [] },
-  server: { authorizationServer: true, issuers: [], clients: [] },
+  server: { authorizationServer: true, requestsPerMinute: 600, scopes: 'wide', issuers: [], clients: [] },
 };
 
 describe('a configuration', () => {

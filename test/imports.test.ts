@@ -17,7 +17,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   execute: ['auth', 'connector', 'expression', 'integration', 'keystore', 'network', 'sql'],
   connection: ['auth', 'connector', 'execute', 'integration', 'keystore'],
   mcp: ['connector', 'execute', 'integration'],
-  http: ['auth', 'connector', 'execute', 'integration', 'keystore'],
+  http: ['auth', 'connector', 'execute', 'integration', 'keystore', 'mcp'],
   embed: ['auth', 'connector', 'execute', 'expression', 'integration', 'keystore', 'network'],
   sdk: [],
   sandbox: [],

@@ -32,6 +32,18 @@ describe('scrub', () => {
     }
   });
 
+  it.each(['base64', 'base64url'] as const)('finds a remembered value in a longer text that is %s', (alphabet) => {
+    for (const value of values) {
+      remember(value);
+      for (const before of ['', 'a', 'ab', 'ada:', '{"token":"']) {
+        const text = Buffer.from(`${before}${value}"}`).toString(alphabet);
+        expect(Buffer.from(scrub(text), alphabet).toString()).not.toContain(value.slice(2, -2));
+        expect(scrub(text)).toContain('[secret]');
+        expect(scrubValues(text, [value])).toBe(scrub(text));
+      }
+    }
+  });
+
   it('leaves nothing of a value that has another in it', () => {
     remember('short-part');
     remember('short-part-and-its-long-tail');

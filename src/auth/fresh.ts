@@ -6,6 +6,7 @@ import type { Lease } from '../keystore/lease.ts';
 import { type StoreKey, storeKey } from '../keystore/store.ts';
 import { wasNotSent } from '../network/send.ts';
 import { type Credential, isDue, isForOperators, type Renewal, renewed, troubled, waitAfter } from './credential.ts';
+import { refreshes } from './refreshes.ts';
 
 export type FreshOptions = {
   readonly keystore: Keystore;
@@ -25,7 +26,7 @@ export type FreshOptions = {
 };
 
 /** The credential to use, or why there is none newer than `old`. */
-type Outcome = { readonly credential: Credential } | { readonly old: Credential; readonly error: TielineError };
+export type Outcome = { readonly credential: Credential } | { readonly old: Credential; readonly error: TielineError };
 
 /** Four fifths of it are the 60 s that a token request may take, so that a living owner is never overtaken. */
 const LEASE_MS = 75_000;
@@ -35,8 +36,6 @@ const SAVE_PAUSES_MS = [50, 250, 1_000];
 
 /** Tells observers how far a refresh has come: leased, intended, answered, saved. */
 const steps = channel('tieline.refresh');
-
-const running = new Map<string, Promise<Outcome>>();
 
 /**
  * The credential to use now, refreshed first if it is time. A provider that rotates refresh tokens revokes the whole
@@ -60,20 +59,14 @@ export async function freshCredential(options: FreshOptions): Promise<Credential
   throw outcome.error;
 }
 
-/** Resolves when no refresh is under way: what a provider has rotated must be saved before the keystore closes. */
-export async function refreshesDone(): Promise<void> {
-  await Promise.allSettled(running.values());
-}
-
 /** The stored credential. Throws `reauthorization_required` when it is gone. */
 export async function readCredential(keystore: Keystore, key: StoreKey): Promise<Credential> {
-  return (await readSealed(keystore, key)).value;
+  return there(await keystore.recall<Credential>(key)).value;
 }
 
-async function readSealed(keystore: Keystore, key: StoreKey): Promise<Sealed<Credential>> {
-  const record = await keystore.read<Credential>(key);
-  if (!record) throw lost('the account has no stored credentials');
-  return record;
+function there(record: Sealed<Credential> | undefined): Sealed<Credential> {
+  if (record) return record;
+  throw lost('the account has no stored credentials');
 }
 
 function needsRefresh(credential: Credential, options: FreshOptions): boolean {
@@ -96,14 +89,14 @@ function sharedRefresh(current: Credential, options: FreshOptions): Promise<Outc
   const canWait = !stillWorks(current, options);
   const [mine, others] = canWait ? ['patient', 'hasty'] : ['hasty', 'patient'];
   const name = `${options.key} ${mine}`;
-  const shared = running.get(name);
+  const shared = refreshes.get(name);
   if (shared) return shared;
   // Never beside each other: the one under way may have outlived its lease, as when the machine slept.
-  const other = running.get(`${options.key} ${others}`);
+  const other = refreshes.get(`${options.key} ${others}`);
   if (other && !canWait) return Promise.resolve({ credential: current });
   const begin = () => refreshOnce(current, options, canWait ? PATIENCE_MS : 0);
-  const refresh = (other ? other.then(begin, begin) : begin()).finally(() => running.delete(name));
-  running.set(name, refresh);
+  const refresh = (other ? other.then(begin, begin) : begin()).finally(() => refreshes.delete(name));
+  refreshes.set(name, refresh);
   return refresh;
 }
 
@@ -137,7 +130,7 @@ async function refreshOnce(old: Credential, options: FreshOptions, waitMs: numbe
 async function refreshUnderLease(lease: Lease, ttlMs: number, options: FreshOptions): Promise<Outcome | 'overtaken'> {
   const { keystore, key, renew, now } = options;
   // Whoever had the lease before may have done it.
-  const found = await readSealed(keystore, key);
+  const found = there(await keystore.read<Credential>(key));
   const current = found.value;
   if (!renew || !needsRefresh(current, options)) return { credential: current };
   // The journal: whoever finds this after a crash knows that the provider may have been asked.

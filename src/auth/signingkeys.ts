@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import {
   type CryptoKey,
   calculateJwkThumbprint,
@@ -12,6 +12,7 @@ import {
   jwtVerify,
   SignJWT,
 } from 'jose';
+import { BoundedMap } from '../bounded.ts';
 import { TielineError } from '../errors.ts';
 import { keepsChanging } from '../keystore/change.ts';
 import type { Keystore, Sealed } from '../keystore/keystore.ts';
@@ -75,6 +76,7 @@ const PAUSE = 1_000;
 const RETAINED = DAY + 5 * MINUTE;
 
 const MOST_TRIES = 20;
+const MOST_VERIFIED = 1_000;
 
 /**
  * The keys with which Tieline signs tokens of its own, made when first needed. They live in one sealed record of the
@@ -84,6 +86,8 @@ export function openSigningKeys({ keystore, now, issuer }: SigningKeysOptions): 
   let known: { readonly stored: Stored; readonly at: number } | undefined;
   let reading: Promise<Stored> | undefined;
   let missedAt = Number.NEGATIVE_INFINITY;
+  /** By a hash of the token: a client shows the same one with each request. Good until the keys are read anew. */
+  const verified = new BoundedMap<string, { readonly keysAt: number; readonly payload: JWTPayload }>(MOST_VERIFIED);
   const imported = new Map<string, Promise<CryptoKey>>();
 
   const isWithin = (ms: number, at: number): boolean => now() >= at && now() - at < ms;
@@ -156,6 +160,9 @@ export function openSigningKeys({ keystore, now, issuer }: SigningKeysOptions): 
     async verify(token, { audience, type = DEFAULT_TYPE }) {
       const jwk = await publicKey(kidOf(token));
       if (!jwk) throw refused();
+      const name = createHash('sha256').update(`${type} ${audience} ${token}`).digest('base64');
+      const before = verified.get(name);
+      if (before && before.keysAt === known?.at && now() < Number(before.payload.exp) * 1_000) return before.payload;
       try {
         const { payload } = await jwtVerify(token, await cryptoKey(jwk), {
           algorithms: [ALGORITHM],
@@ -165,6 +172,7 @@ export function openSigningKeys({ keystore, now, issuer }: SigningKeysOptions): 
           requiredClaims: ['sub', 'iat', 'exp'],
           currentDate: new Date(now()),
         });
+        if (known) verified.set(name, { keysAt: known.at, payload });
         return payload;
       } catch (cause) {
         if (cause instanceof errors.JOSEError) throw refused(cause);

@@ -2,6 +2,7 @@ import * as oauth from 'oauth4webapi';
 import { isTielineError, TielineError } from '../errors.ts';
 import type { HttpResponse } from '../network/send.ts';
 import { scrub } from '../secret.ts';
+import { isDistrusted, trustHint } from './distrust.ts';
 
 /** Errors of RFC 6749 §5.2 after which the grant is over, whatever is done with it. */
 const GRANT_IS_OVER = new Set(['invalid_grant', 'bad_refresh_token', 'token_revoked', 'invalid_refresh_token']);
@@ -49,7 +50,7 @@ export function tokenError(error: unknown, connector: string, last: HttpResponse
   const status = last ? ` (status ${last.status})` : '';
   const what = isTielineError(error) ? `: ${error.message}` : status;
   return new TielineError('refresh_failed', `the token endpoint of ${connector} could not be used${what}`, {
-    hint: 'Try again in a while.',
+    hint: isDistrusted(error) ? trustHint('auth.trustedCa', 'getOAuthConfig') : 'Try again in a while.',
     retryAfter: secondsToWait(last) ?? FIRST_WAIT,
     cause: withoutAnswer(error),
   });

@@ -4,6 +4,7 @@ import type { Values } from '../connector/values.ts';
 import { isTielineError, TielineError } from '../errors.ts';
 import type { Scope } from '../expression/template.ts';
 import { withToken } from './bearer.ts';
+import { isDistrusted, trustHint } from './distrust.ts';
 import { optionOf, templateTree, textOf } from './option.ts';
 import { FIRST_WAIT, plain, secondsToWait } from './tokenerror.ts';
 import type { Answered, AuthType, Granted, RenewContext } from './type.ts';
@@ -79,6 +80,7 @@ async function login(context: RenewContext, request: TokenRequest, scope: Scope)
     throw failed(context, `could not be used: ${error.message}`, {
       code: 'refresh_failed',
       retryAfter: error.retryAfter ?? FIRST_WAIT,
+      ...(isDistrusted(error) && { hint: trustHint('tokenTrustedCa', 'the token request') }),
       cause: error,
     });
   }
@@ -104,6 +106,7 @@ function planOf(request: TokenRequest): RequestPlan {
 type Failing = {
   readonly code: 'reauthorization_required' | 'refresh_failed' | 'config_invalid';
   readonly retryAfter?: number;
+  readonly hint?: string;
   readonly cause?: unknown;
 };
 
@@ -113,7 +116,11 @@ const HINTS = {
   config_invalid: 'Check what the account was connected with, and the token request of the definition.',
 } as const;
 
-function failed({ connector }: RenewContext, why: string, { code, retryAfter, cause }: Failing): TielineError {
+function failed(
+  { connector }: RenewContext,
+  why: string,
+  { code, hint = HINTS[code], ...more }: Failing,
+): TielineError {
   const message = plain(`the token request of ${connector} ${why}`) ?? '';
-  return new TielineError(code, message, { hint: HINTS[code], retryAfter, cause });
+  return new TielineError(code, message, { hint, ...more });
 }

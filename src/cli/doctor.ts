@@ -1,13 +1,15 @@
 import { type Config, readConfig } from '../config.ts';
 import { loadCatalog } from '../connector/catalog.ts';
+import type { Connector } from '../connector/connector.ts';
 import { isTielineError, TielineError } from '../errors.ts';
 import { readAllIntegrations } from '../integration/accounts.ts';
 import { localPrincipal } from '../integration/principal.ts';
 import { openKeystore } from '../keystore/keystore.ts';
 import { version } from '../version.ts';
 import { listAccounts, troubles } from './integrations.ts';
-import { catalogSource, openEngine } from './open.ts';
+import { catalogSource, NAMELESS_ISSUER, openEngine } from './open.ts';
 import { EXIT, print, told } from './output.ts';
+import { publicUrl } from './publicurl.ts';
 
 type Check = {
   readonly name: string;
@@ -39,7 +41,9 @@ export async function doctor({ json }: { readonly json?: boolean }): Promise<num
   });
   if (config) {
     const names: string[] = [];
-    await check('connectors', () => checkConnectors(config, names));
+    const catalog = await check('connectors', () => checkConnectors(config, names));
+    const signing = catalog?.connectors.filter(signsTokens).map((it) => it.name) ?? [];
+    if (signing.length > 0) await check('signed tokens', () => checkIssuer(signing));
     const isOpen = await check('keystore', () => checkKeystore(config, names));
     if (isOpen) await check('accounts', checkAccounts);
   }
@@ -61,7 +65,22 @@ async function checkConnectors(config: Config, names: string[]) {
     const message = problems.map((it) => it.message).join('\n');
     throw new TielineError(first.code, message, { hint: problems.find((it) => it.hint !== undefined)?.hint });
   }
-  return { detail: `${names.join(', ')}; ${catalog.tools.length} tools` };
+  return { detail: `${names.join(', ')}; ${catalog.tools.length} tools`, value: catalog };
+}
+
+const signsTokens = ({ options }: Connector): boolean =>
+  [...options.values()].some(({ spec }) => spec.type === 'host_token');
+
+/** What an API has to know to check the tokens that are signed for it. */
+async function checkIssuer(connectors: readonly string[]) {
+  const url = publicUrl(process.env);
+  const who = `${connectors.join(', ')}: tokens of the issuer ${url ?? NAMELESS_ISSUER}`;
+  return {
+    detail:
+      url === undefined
+        ? `${who}, whose public keys are printed by: tieline keys jwks\nWith TIELINE_URL set to the address of tieline serve, that is the issuer and its keys are there to fetch.`
+        : `${who}, whose public keys are at ${url}/.well-known/jwks.json`,
+  };
 }
 
 async function checkKeystore({ home }: Config, connectors: readonly string[]) {

@@ -1,11 +1,11 @@
-import { delimiter, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { delimiter, join, resolve } from 'node:path';
 import { TielineError } from '../errors.ts';
+import { packageFolder } from '../package.ts';
 import { type Entry, MCP_CLIENTS, type Setup } from './mcpclients.ts';
 import { print } from './output.ts';
 
-/** The program itself, beside this file once built. */
-export const mainFile = fileURLToPath(new URL('../main.js', import.meta.url));
+/** The program itself. */
+export const mainFile = join(packageFolder, 'dist', 'main.js');
 
 /** The entry that an MCP client needs to start this server. `env` holds only what differs from the defaults. */
 export function clientConfig(env: Readonly<Record<string, string>> = {}) {

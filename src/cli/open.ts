@@ -2,29 +2,25 @@ import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
-import { refreshesDone } from '../auth/fresh.ts';
-import type { SigningKeys, SigningKeysOptions } from '../auth/signingkeys.ts';
+import { refreshesDone } from '../auth/refreshes.ts';
+import type { SigningKeys } from '../auth/signingkeys.ts';
 import { type Config, readConfig } from '../config.ts';
 import { type Catalog, type CatalogSource, loadCatalog } from '../connector/catalog.ts';
-import { formOf } from '../connector/schema.ts';
-import type { Values } from '../connector/values.ts';
 import type { TielineError } from '../errors.ts';
 import { fileAudit } from '../execute/audit.ts';
 import type { Engine } from '../execute/engine.ts';
 import { openPolicy } from '../execute/policy.ts';
-import { sqlWithin } from '../execute/sql.ts';
-import { readApp } from '../integration/app.ts';
-import { localPrincipal } from '../integration/principal.ts';
+import { appSettings } from '../integration/appsettings.ts';
 import { openKeystore } from '../keystore/keystore.ts';
 import { openNotices } from '../keystore/notices.ts';
 import { log } from '../log.ts';
 import { type ChangeBus, openBus } from '../mcp/bus.ts';
-import { createSender } from '../network/send.ts';
-import { remember } from '../secret.ts';
+import { packageFolder } from '../package.ts';
+import { senderOnDemand, signingKeysOnDemand, sqlOnDemand } from './ondemand.ts';
+import { publicUrl } from './publicurl.ts';
 
 /** The definitions that come with the package. */
-export const shippedConnectors = fileURLToPath(new URL('../../connectors', import.meta.url));
+export const shippedConnectors = join(packageFolder, 'connectors');
 
 export type Opened = {
   readonly engine: Engine;
@@ -36,44 +32,44 @@ export type Opened = {
   readonly storeFile: string | undefined;
   /** Reads the definitions again and gives them to the engine. */
   reload(): Promise<void>;
-  close(): Promise<void>;
+  /** Waits for a refresh under way, for as many milliseconds; four seconds at most. */
+  close(patience?: number): Promise<void>;
 };
 
 /** How long closing waits for a refresh under way, in milliseconds: a client that ends us kills us a little later. */
 const PATIENCE = 4_000;
 
-/** Opens everything that a command on this machine needs. A broken definition is logged and left out. */
-export async function openEngine(env: NodeJS.ProcessEnv = process.env): Promise<Opened> {
+/** Issuer of tokens where no address is known at which their keys could be had. */
+export const NAMELESS_ISSUER = 'tieline';
+
+/**
+ * Opens everything that a command on this machine needs. A broken definition is logged and left out. `issuer` is asked
+ * when the first token is signed.
+ */
+export async function openEngine(
+  env: NodeJS.ProcessEnv = process.env,
+  issuer: () => string = () => publicUrl(env) ?? NAMELESS_ISSUER,
+): Promise<Opened> {
   const config = await readConfig(env);
   const { keystore, notice, storeUrl } = await openKeystore({ home: config.home, env });
   if (notice !== undefined) log.info(notice);
   const onProblem = (error: TielineError) => log.error(error.message, { hint: error.hint });
   const audit = fileAudit(join(config.home, 'audit.jsonl'), (error) => log.error(error.message));
-  const sender = createSender(config.network);
-  const issuer = env.TIELINE_URL?.trim() || 'tieline';
-  const signingKeys = signingKeysWhenNeeded({ keystore, now: Date.now, issuer });
+  const sender = await senderOnDemand(config.network);
+  const signingKeys = signingKeysOnDemand(() => ({ keystore, now: Date.now, issuer: issuer() }));
   const notices = openNotices(env.TIELINE_STORE?.trim() ?? '');
   const bus = openBus(notices);
+  const settings = appSettings(keystore, (connector) => config.connectors[connector]?.app);
   const engine: Engine = {
     catalog: await openCatalog(config, onProblem),
     keystore,
     signingKeys,
     sender,
-    sql: sqlWithin(config.network),
+    sql: sqlOnDemand(config.network),
     audit,
     policy: (connector) => config.connectors[connector] ?? openPolicy,
-    app: async (connector, organization): Promise<Values> => {
-      const own = await readApp(keystore, organization, connector);
-      const operators = config.connectors[connector]?.app;
-      // On one's own machine the file has the last word; an organization's own app comes before the operator's.
-      const app = organization === localPrincipal.organization ? { ...own, ...operators } : { ...operators, ...own };
-      const { fields } = formOf(engine.catalog.connector(connector).definition.app?.schema);
-      for (const [name, value] of Object.entries(app)) {
-        // What the definition shows openly, such as an address, may be read in messages too.
-        if (typeof value === 'string' && (!fields[name] || fields[name].secret)) remember(value);
-      }
-      return app;
-    },
+    scopeGrain: config.server.scopes,
+    app: (connector, organization) => settings(engine.catalog.connector(connector), organization),
     changed: bus.publish,
     now: Date.now,
   };
@@ -86,29 +82,15 @@ export async function openEngine(env: NodeJS.ProcessEnv = process.env): Promise<
     async reload() {
       engine.catalog = await openCatalog(config, onProblem);
     },
-    async close() {
-      await Promise.race([refreshesDone(), sleep(PATIENCE, undefined, { ref: false })]);
+    async close(patience = PATIENCE) {
+      const most = Math.max(0, Math.min(patience, PATIENCE));
+      await Promise.race([refreshesDone(), sleep(most, undefined, { ref: false })]);
       await Promise.all([sender.close(), audit.close(), notices.close(), keystore.close()]);
     },
   };
 }
 
 type Choice = Pick<Config, 'home' | 'folders' | 'connectors'> & { readonly enabled?: Config['enabled'] | 'all' };
-
-/** Loads what signs with the first token: most commands sign none. */
-function signingKeysWhenNeeded(options: SigningKeysOptions): SigningKeys {
-  let opened: Promise<SigningKeys> | undefined;
-  const keys = () => {
-    opened ??= import('../auth/signingkeys.ts').then(({ openSigningKeys }) => openSigningKeys(options));
-    return opened;
-  };
-  return {
-    sign: async (token) => (await keys()).sign(token),
-    verify: async (token, expected) => (await keys()).verify(token, expected),
-    jwks: async () => (await keys()).jwks(),
-    rotate: async () => (await keys()).rotate(),
-  };
-}
 
 /** The catalog of the shipped connectors and the user's own. */
 export async function openCatalog(config: Choice, onProblem?: (error: TielineError) => void): Promise<Catalog> {

@@ -4,7 +4,7 @@ import { agentLink } from '../http/connect/agentlink.ts';
 import { connectApp } from '../http/connect/app.ts';
 import { choicesOf } from '../http/connect/choices.ts';
 import { type Backend, defaultLimits } from '../http/context.ts';
-import { type Listening, listen } from '../http/listen.ts';
+import { type Listening, listen, webListener } from '../http/listen.ts';
 import { localPrincipal } from '../integration/principal.ts';
 import { log } from '../log.ts';
 import type { Linker } from '../mcp/link.ts';
@@ -45,7 +45,7 @@ export function openPairing({ engine, signingKeys }: Opened, { idle = IDLE } = {
       stay();
       return app?.fetch(request, env) ?? new Response(null, { status: 503 });
     };
-    const listening = await listen(answer, { host: HOST, port: 0 });
+    const listening = await listen(webListener(answer), { host: HOST, port: 0 });
     const url = `http://${HOST}:${listening.port}`;
     const local = { organization: 'Tieline on this machine', user: userName() };
     const backend: Backend = { engine, signingKeys, url, limits: defaultLimits, local };

@@ -1,12 +1,12 @@
+import type { RequestListener } from 'node:http';
 import { openIssuer } from '../auth/issuer.ts';
 import { openIdProvider } from '../auth/openid.ts';
-import { openSigningKeys } from '../auth/signingkeys.ts';
 import { TielineError } from '../errors.ts';
 import type { Engine } from '../execute/engine.ts';
-import { httpApp } from '../http/app.ts';
 import { agentLink } from '../http/connect/agentlink.ts';
 import { defaultLimits, type SignIn, type UserIssuer } from '../http/context.ts';
 import { type Listening, listen } from '../http/listen.ts';
+import { httpListener } from '../http/listener.ts';
 import { mcpUrl } from '../http/mcpcaller.ts';
 import { log } from '../log.ts';
 import { watchChanges } from '../mcp/changes.ts';
@@ -17,25 +17,35 @@ import { bootstrap } from './bootstrap.ts';
 import { connectionsFolder, type Opened, openEngine, shippedConnectors } from './open.ts';
 import { printSecret } from './output.ts';
 import { readPort } from './port.ts';
+import { publicUrl } from './publicurl.ts';
 
 export type ServeOptions = { readonly host: string; readonly port: string; readonly json?: boolean };
+
+/** Within it a server ends, in milliseconds: what does not is killed after ten seconds in most places. */
+const LONGEST_END = 9_000;
 
 /**
  * `tieline serve`: the REST API and MCP, until a signal asks it to end; then what is under way is finished first.
  * `extension` is for programs that put more into the MCP server.
  */
 export async function serve({ host, port, json }: ServeOptions, extension?: Extension): Promise<void> {
-  const opened = await openEngine();
+  const given = publicUrl(process.env);
+  checkReach(host, given);
+  let url = given ?? '';
+  const opened = await openEngine(process.env, () => url);
   let mcp: McpHttp | undefined;
   let stopWatching: (() => void) | undefined;
   let listening: Listening | undefined;
+  let askedToEnd: number | undefined;
   try {
     const { engine } = opened;
-    let app: ReturnType<typeof httpApp> | undefined;
-    listening = await listen((request, env) => app?.fetch(request, env) ?? notYet(), { host, port: readPort(port) });
-    const url = publicUrl(host, listening.port);
-    const signingKeys = openSigningKeys({ keystore: engine.keystore, now: engine.now, issuer: url });
-    const { authorizationServer, clients } = opened.config.server;
+    let serving: RequestListener = notYet;
+    const listener: RequestListener = (incoming, outgoing) => serving(incoming, outgoing);
+    listening = await listen(listener, { host, port: readPort(port) });
+    url ||= `http://${host.includes(':') ? `[${host}]` : host}:${listening.port}`;
+    const { signingKeys } = opened;
+    const { authorizationServer, clients, requestsPerMinute } = opened.config.server;
+    const limits = { ...defaultLimits, requests: requestsPerMinute };
     mcp = openMcpHttp(engine, {
       bus: opened.bus,
       extension,
@@ -45,7 +55,7 @@ export async function serve({ host, port, json }: ServeOptions, extension?: Exte
     const issuers = issuersOf(opened, url);
     const signIn = signInOf(opened);
     const signing = { signingKeys, issuers, authorizationServer, clients, signIn };
-    app = httpApp({ engine, url, limits: defaultLimits, mcp, ...signing });
+    serving = httpListener({ engine, url, limits, mcp, ...signing });
     stopWatching = announceChanges(opened);
     const first = await bootstrap(engine, { name: 'default', onlyIfNone: true });
     printSecret({ url, ...first }, json, (it) =>
@@ -59,13 +69,14 @@ export async function serve({ host, port, json }: ServeOptions, extension?: Exte
       ].join('\n'),
     );
     const signal = await untilSignal();
+    askedToEnd = performance.now();
     log.info('ending', { signal });
   } finally {
     stopWatching?.();
     await mcp?.endStreams();
     await listening?.close();
     await mcp?.close();
-    await opened.close();
+    await opened.close(askedToEnd === undefined ? undefined : askedToEnd + LONGEST_END - performance.now());
   }
 }
 
@@ -96,18 +107,23 @@ function signInOf({ config, engine }: Opened): SignIn | undefined {
   return signIn && { ...openIdProvider({ ...signIn, sender: engine.sender }), ...signIn };
 }
 
-const notYet = (): Response => new Response(null, { status: 503, headers: { 'retry-after': '1' } });
+const notYet: RequestListener = (_, outgoing) => void outgoing.writeHead(503, { 'retry-after': '1' }).end();
 
-/** TIELINE_URL, or where it listens. Throws `config_invalid`. */
-function publicUrl(host: string, port: number): string {
-  const given = process.env.TIELINE_URL?.trim();
-  if (!given) return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
-  const url = URL.canParse(given) ? new URL(given) : undefined;
-  if (url && /^https?:$/.test(url.protocol) && !url.search && !url.hash) return url.href.replace(/\/$/, '');
-  throw new TielineError('config_invalid', 'TIELINE_URL is no web address', {
-    hint: 'Write it as in https://tieline.example.com',
+/**
+ * Secrets and tokens cross the network as they are: other machines are served behind TLS only. Throws `config_invalid`
+ * for an address that others can reach, unless clients come in by https, or from this machine as out of a container.
+ */
+function checkReach(host: string, given: string | undefined): void {
+  if (isLoopback(host)) return;
+  const url = given === undefined ? undefined : new URL(given);
+  if (url && (url.protocol === 'https:' || isLoopback(url.hostname))) return;
+  const why = url ? `by ${url.protocol.slice(0, -1)}, without TLS` : 'with nothing before it';
+  throw new TielineError('config_invalid', `${host} is reached by other machines ${why}`, {
+    hint: 'Put a proxy with TLS before it and set TIELINE_URL to its address, as in https://tieline.example.com, or leave out --host.',
   });
 }
+
+const isLoopback = (host: string): boolean => /^(?:localhost|127(?:\.\d+){3}|\[?::1\]?)$/i.test(host);
 
 const untilSignal = (): Promise<string> =>
   new Promise((resolve) => {

@@ -1,11 +1,12 @@
 import { TielineError } from '../errors.ts';
+import { supportedScopes } from '../execute/policy.ts';
 import {
   createPersonalToken,
   listPersonalTokens,
   type PersonalToken,
   revokePersonalToken,
 } from '../integration/personaltoken.ts';
-import { SCOPES, type Scope } from '../integration/principal.ts';
+import type { Scope } from '../integration/principal.ts';
 import { table } from './output.ts';
 import { type OrganizationOption, withUser } from './users.ts';
 
@@ -16,9 +17,10 @@ export type CreateOptions = OrganizationOption & { readonly scopes: string; read
 
 /** `tieline tokens create <identifier> <name>` */
 export const create = (identifier: string, name: string, options: CreateOptions): Promise<void> => {
-  const scopes = readScopes(options.scopes);
   const days = readDays(options.days);
-  return withUser(identifier, options, async ({ keystore, now }, user) => {
+  return withUser(identifier, options, async (engine, user) => {
+    const { keystore, now } = engine;
+    const scopes = readScopes(options.scopes, supportedScopes(engine));
     const wanted = { name, scopes, expiresAt: now() + days * DAY, now: now() };
     const { record, text } = await createPersonalToken(keystore, user, wanted);
     const done = `Token of ${identifier} for ${name}, shown this once:\n\n  ${text}`;
@@ -46,11 +48,11 @@ export const revoke = (identifier: string, id: string, options: OrganizationOpti
     return { id, revoked: true, done: `The token ${id} is no longer good.` };
   });
 
-function readScopes(text: string): readonly Scope[] {
+function readScopes(text: string, supported: readonly Scope[]): readonly Scope[] {
   const names = text.split(/[\s,]+/).filter((it) => it !== '');
-  const scopes = SCOPES.filter((it) => names.includes(it));
+  const scopes = supported.filter((it) => names.includes(it));
   if (scopes.length > 0 && scopes.length === new Set(names).size) return scopes;
-  throw new TielineError('usage', `--scopes are not scopes: ${text}`, { hint: `Choose from: ${SCOPES.join(',')}` });
+  throw new TielineError('usage', `--scopes are not scopes: ${text}`, { hint: `Choose from: ${supported.join(',')}` });
 }
 
 function readDays(text: string): number {

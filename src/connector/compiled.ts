@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { packageFolder } from '../package.ts';
 import type { Definition } from './definition.ts';
 import { definitionFiles } from './files.ts';
 import { methodsOf } from './script.ts';
@@ -9,8 +9,8 @@ import { methodsOf } from './script.ts';
 /** A definition that keeps the format, and the file it came from. */
 export type Checked = { readonly definition: Definition; readonly file: string };
 
-/** What the build has read and checked already, by the hash of its text. Not there while running from the sources. */
-const COMPILED = fileURLToPath(new URL('../definitions', import.meta.url));
+/** What the build has read and checked already, by the hash of its text. */
+const COMPILED = join(packageFolder, 'dist', 'definitions');
 
 const LARGEST_FILE = 1024 * 1024;
 

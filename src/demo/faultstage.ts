@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { refreshesDone } from '../auth/fresh.ts';
+import { refreshesDone } from '../auth/refreshes.ts';
 import { loadCatalog } from '../connector/catalog.ts';
 import { isTielineError } from '../errors.ts';
 import { noAudit } from '../execute/audit.ts';

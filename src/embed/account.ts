@@ -1,5 +1,6 @@
 import type { Credential } from '../auth/credential.ts';
-import { readCredential, refreshesDone } from '../auth/fresh.ts';
+import { readCredential } from '../auth/fresh.ts';
+import { refreshesDone } from '../auth/refreshes.ts';
 import { buildCatalog } from '../connector/catalog.ts';
 import type { Connector } from '../connector/connector.ts';
 import { formOf, withDefaults } from '../connector/schema.ts';

@@ -1,14 +1,14 @@
 import { existsSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { readChecked } from '../connector/compiled.ts';
 import { buildConnector, type Connector } from '../connector/connector.ts';
 import { nearest } from '../connector/problem.ts';
 import { TielineError } from '../errors.ts';
+import { packageFolder } from '../package.ts';
 
 /** The definitions that come with the package. */
-const shipped = fileURLToPath(new URL('../../connectors', import.meta.url));
+const shipped = join(packageFolder, 'connectors');
 
 /** A shipped connector, or the one of a file or folder. Throws `connector_unknown`, `definition_invalid`. */
 export async function openDefinition(name: string, path: string | undefined): Promise<Connector> {

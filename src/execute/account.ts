@@ -4,7 +4,6 @@ import type { Ask, Challenge, VouchedUser } from '../auth/type.ts';
 import type { RetryRules as RetrySpec } from '../connector/actionspec.ts';
 import type { Connector } from '../connector/connector.ts';
 import type { ErrorPlan, RequestPlan } from '../connector/plan.ts';
-import type { Values } from '../connector/values.ts';
 import { isTielineError, TielineError } from '../errors.ts';
 import type { Scripts } from '../expression/sandbox.ts';
 import type { Scope } from '../expression/template.ts';
@@ -19,7 +18,7 @@ import { redactedResponse, withoutSecrets } from './redaction.ts';
 import { askOf } from './renew.ts';
 import { buildRequest, type PageParts, withBase } from './request.ts';
 import { type Effect, type RetryRules, retryDecision, waitOf } from './retry.ts';
-import type { AccountParts } from './scope.ts';
+import type { AccountParts, Roots } from './scope.ts';
 import { type StreamEvent, streamOf, watch } from './stream.ts';
 
 /** Where an account's credential comes from; asks for another one than the version that was refused. */
@@ -28,7 +27,7 @@ export type CredentialSource = (rejectedVersion?: number) => Promise<Credential>
 export type AccountRequest = {
   readonly plan: RequestPlan;
   /** Roots beside those of the account: args, steps, item. */
-  readonly roots: Values;
+  readonly roots: Roots;
   readonly effect: Effect;
   readonly errors: readonly ErrorPlan[];
   readonly retry?: RetrySpec | undefined;
@@ -53,7 +52,7 @@ export type Account = {
   /** Reads the credential, for expressions that come before the first request. */
   ready(): Promise<void>;
   /** The roots that expressions see. */
-  scope(roots?: Values): Scope;
+  scope(roots?: Roots): Scope;
   readonly scripts: Scripts;
   /** Texts that must not leave with an answer. */
   secrets(): readonly string[];
@@ -77,7 +76,6 @@ export function openAccount(options: AccountOptions): Account {
   const secrets = new Set<string>();
   const own = openAuthenticator(options, keep);
   const { scripts } = own;
-  let current: Credential | undefined;
   let delegate: Promise<Authenticator> | undefined;
 
   function keep(secret: string): void {
@@ -85,15 +83,9 @@ export function openAccount(options: AccountOptions): Account {
     remember(secret);
   }
 
-  async function take(rejectedVersion?: number): Promise<Credential> {
-    current = await own.take(rejectedVersion);
-    return current;
-  }
-
-  /** What authenticates the requests: this account, or the one that does it in its place. */
-  async function authenticator(open: AccountOptions['delegate']): Promise<Authenticator> {
-    if (!open) return own;
-    delegate ??= (async () => openAuthenticator(await open(current ?? (await take())), keep))();
+  /** What authenticates the requests in place of this account. */
+  async function delegated(open: NonNullable<AccountOptions['delegate']>): Promise<Authenticator> {
+    delegate ??= (async () => openAuthenticator(await open(own.current() ?? (await own.take())), keep))();
     return delegate;
   }
 
@@ -102,17 +94,22 @@ export function openAccount(options: AccountOptions): Account {
 
   /** What this account's own expressions see while a credential is in use. */
   const ownCredential = (by: Authenticator, used: Credential): Credential =>
-    by === own ? used : (current ?? NO_CREDENTIAL);
+    by === own ? used : (own.current() ?? NO_CREDENTIAL);
 
   async function attempt(request: AccountRequest, by: Authenticator, credential: Credential): Promise<Attempt> {
     const { plan, page, roots, expected = 'data', onEvent } = request;
     const shown = ownCredential(by, credential);
     const mine = own.using(shown, roots);
-    const scope = own.scopeOf(shown, roots);
-    const built = buildRequest({ plan, server: withBase(server, mine.client?.baseUri), scope, page, scripts });
+    const built = buildRequest({
+      plan,
+      server: withBase(server, mine.client?.baseUri),
+      scope: mine.scope,
+      page,
+      scripts,
+    });
     const visible = by === own ? undefined : (it: StreamEvent) => withoutSecrets(it, longestFirst());
     const onCount = onEvent && ((_: StreamEvent, count: number) => onEvent(count));
-    const stream = plan.stream && streamOf(plan.stream, scope, scripts, onCount, visible);
+    const stream = plan.stream && streamOf(plan.stream, mine.scope, scripts, onCount, visible);
     const more = { followRedirects: plan.followRedirects || undefined, ...(stream && { onData: watch(stream) }) };
     if (by === own) {
       const send = sendWithin(sender, mine.reach, server, signal);
@@ -136,7 +133,7 @@ export function openAccount(options: AccountOptions): Account {
   return {
     scripts,
     secrets: longestFirst,
-    scope: (roots) => own.scopeOf(current ?? NO_CREDENTIAL, roots),
+    scope: (roots) => own.scopeOf(own.current() ?? NO_CREDENTIAL, roots),
     dispose() {
       own.dispose();
       void delegate?.then(
@@ -147,14 +144,13 @@ export function openAccount(options: AccountOptions): Account {
     ask: (plan, scope, more) =>
       askOf(connector, boundSend(sender, connector, scope, scripts, signal), scripts)(plan, scope, more),
     async ready() {
-      if (!current) await take();
+      if (!own.current()) await own.take();
     },
     async request(request) {
       const rules = retryRules(request.retry);
       const deadline = now() + server.timeouts.total;
-      const by = await authenticator(options.delegate);
-      const takeFor = (rejectedVersion?: number) => (by === own ? take(rejectedVersion) : by.take(rejectedVersion));
-      let credential = await takeFor();
+      const by = options.delegate ? await delegated(options.delegate) : own;
+      let credential = await by.take();
       let hasRefreshed = false;
       for (let count = 1; ; count++) {
         let outcome: Attempt | { error: unknown };
@@ -177,6 +173,7 @@ export function openAccount(options: AccountOptions): Account {
         }
         if ('error' in outcome) throw lostWrite(outcome.error, request.effect);
         const { response, answer } = outcome;
+        if (answer.status < 300 && request.errors.length === 0) return { answer, bytes: response.bytes };
         const waitMs = decision.retryAfterMs ?? waitOf(response, rules.waitFrom, now());
         const retryAfter = waitMs === undefined ? undefined : Math.ceil(waitMs / 1_000);
         const scope = own.scopeOf(ownCredential(by, credential), request.roots);
@@ -186,7 +183,7 @@ export function openAccount(options: AccountOptions): Account {
         if (failure.code !== 'token_rejected' || hasRefreshed) throw failure;
         // The provider may have ended a token before its time: ask for a newer one, once.
         hasRefreshed = true;
-        credential = await takeFor(credential.version).catch((error: unknown) => {
+        credential = await by.take(credential.version).catch((error: unknown) => {
           throw isTielineError(error) && error.code === 'token_rejected' ? failure : error;
         });
       }

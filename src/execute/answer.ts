@@ -19,18 +19,20 @@ export function readAnswer(response: HttpResponse, expected: 'data' | 'file', st
   return { status, headers, body: readBody(response, expected, stream) };
 }
 
+const UTF8 = new TextDecoder();
+
 function readBody({ status, headers, bytes }: HttpResponse, expected: 'data' | 'file', stream?: EventStream): unknown {
   const isSuccess = status < 300;
   if (expected === 'file' && isSuccess) return null;
   if (stream && isSuccess && isEventStream(headers)) return readEvents(stream, bytes);
-  const text = new TextDecoder().decode(bytes); // also takes a byte order mark away, which JSON.parse refuses
-  if (text.trim() === '') return null;
+  const text = UTF8.decode(bytes); // also takes a byte order mark away, which JSON.parse refuses
+  if (!/\S/.test(text)) return null;
   const type = (headers['content-type'] ?? '').toLowerCase();
   const claimsJson = /^application\/(?:[\w.+-]+\+)?json\b/.test(type);
   if (claimsJson || /^\s*[[{]/.test(text)) {
     try {
       const value: unknown = JSON.parse(text);
-      if (isDeeper(value, DEEPEST)) throw new SyntaxError(`nested more than ${DEEPEST} deep`);
+      if (text.length > DEEPEST && isDeeper(value, DEEPEST)) throw new SyntaxError(`nested more than ${DEEPEST} deep`);
       return value;
     } catch (cause) {
       if (claimsJson && isSuccess) throw invalid('JSON that cannot be read', cause);
@@ -43,7 +45,7 @@ function readBody({ status, headers, bytes }: HttpResponse, expected: 'data' | '
 }
 
 function readEvents(stream: EventStream, bytes: Uint8Array): unknown {
-  const events = stream.read(new TextDecoder().decode(bytes));
+  const events = stream.read(UTF8.decode(bytes));
   // Two levels are those of the list and the event.
   if (isDeeper(events, DEEPEST + 2)) throw invalid(`events nested more than ${DEEPEST} deep`);
   return events;
@@ -52,10 +54,13 @@ function readEvents(stream: EventStream, bytes: Uint8Array): unknown {
 /** What reads the value after this, `JSON.stringify` first, ends the stack on deeper ones. */
 const DEEPEST = 500;
 
-const isDeeper = (value: unknown, levels: number): boolean =>
-  value !== null &&
-  typeof value === 'object' &&
-  (levels === 0 || Object.values(value).some((it) => isDeeper(it, levels - 1)));
+function isDeeper(value: unknown, levels: number): boolean {
+  if (value === null || typeof value !== 'object') return false;
+  if (levels === 0) return true;
+  const fields = Array.isArray(value) ? value : Object.values(value);
+  for (const it of fields) if (typeof it === 'object' && isDeeper(it, levels - 1)) return true;
+  return false;
+}
 
 const invalid = (what: string, cause?: unknown): TielineError =>
   new TielineError('upstream_invalid', `the provider answered with ${what}`, {

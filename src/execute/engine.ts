@@ -2,7 +2,7 @@ import type { Credential } from '../auth/credential.ts';
 import type { SigningKeys } from '../auth/signingkeys.ts';
 import type { Catalog } from '../connector/catalog.ts';
 import type { Values } from '../connector/values.ts';
-import type { Principal } from '../integration/principal.ts';
+import type { Principal, ScopeGrain } from '../integration/principal.ts';
 import type { Keystore } from '../keystore/keystore.ts';
 import type { Sender } from '../network/send.ts';
 import type { Audit } from './audit.ts';
@@ -21,6 +21,8 @@ export type Engine = {
   readonly signingKeys?: SigningKeys | undefined;
   readonly audit: Audit;
   readonly policy: (connector: string) => Policy;
+  /** Which scopes clients are offered. `wide` by default. */
+  readonly scopeGrain?: ScopeGrain | undefined;
   /** Parameters of a connector for an organization, such as its OAuth client. Its own come before the operator's. */
   readonly app: (connector: string, organization: string) => Promise<Values>;
   /** Given the credential of an account each time before it is used, for whoever keeps it elsewhere. A failure ends the call. */

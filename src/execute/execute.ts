@@ -2,20 +2,20 @@ import type { Action } from '../connector/action.ts';
 import type { Connector } from '../connector/connector.ts';
 import { withDefaults } from '../connector/schema.ts';
 import type { Values } from '../connector/values.ts';
-import { isTielineError } from '../errors.ts';
 import { loadSandbox } from '../expression/sandbox.ts';
 import { readIntegrations } from '../integration/accounts.ts';
 import type { Integration } from '../integration/integration.ts';
 import type { Principal } from '../integration/principal.ts';
 import { resolveIntegration } from '../integration/resolve.ts';
 import { openAccount } from './account.ts';
+import { audited } from './audit.ts';
 import { openCursor, sealCursor } from './cursor.ts';
 import type { Engine } from './engine.ts';
 import { fitResult } from './fit.ts';
 import type { PageArguments } from './paging.ts';
 import { checkPolicy } from './policy.ts';
-import { withoutSecrets } from './redaction.ts';
-import type { Meta, Outcome } from './result.ts';
+import { fileWithoutSecrets, redactedData } from './redaction.ts';
+import type { Meta, Outcome, OutcomeJson } from './result.ts';
 import { runSql } from './sql.ts';
 import { type OnProgress, runRequests } from './steps.ts';
 import { accountOptions } from './stored.ts';
@@ -38,38 +38,26 @@ export type Call = {
  * Throws a `TielineError` for everything a caller can act on.
  */
 export async function execute(engine: Engine, who: Principal, call: Call): Promise<Outcome> {
-  const started = engine.now();
-  let integration: Integration | undefined;
-  let outcome = 'internal';
-  try {
-    const connector = engine.catalog.connector(call.connector);
-    const action = connector.action(call.entity, call.action);
+  const { json: _, ...outcome } = await executeToJson(engine, who, call);
+  return outcome;
+}
+
+/** The same, for whoever writes the result as JSON. */
+export async function executeToJson(engine: Engine, who: Principal, call: Call): Promise<OutcomeJson> {
+  const { connector: name, entity, action: wanted } = call;
+  return audited(engine, who, { connector: name, entity, action: wanted }, async (note) => {
+    const connector = engine.catalog.connector(name);
+    const action = connector.action(entity, wanted);
     checkPolicy(engine.policy(connector.name), who, action);
     const { args, page } = readArguments(action, call.params);
-    integration = resolveIntegration(
+    const integration = resolveIntegration(
       await readIntegrations(engine.keystore, who, connector.name, engine.now()),
       connector.name,
       call.identifier,
     );
-    const result = await run(engine, who, { connector, action, integration, args, page, call });
-    outcome = 'ok';
-    return result;
-  } catch (error) {
-    if (isTielineError(error)) outcome = error.code;
-    throw error;
-  } finally {
-    engine.audit.write({
-      at: new Date(started).toISOString(),
-      organization: who.organization,
-      user: who.user,
-      connector: call.connector,
-      entity: call.entity,
-      action: call.action,
-      integration: integration?.identifier,
-      outcome,
-      ms: engine.now() - started,
-    });
-  }
+    note(integration);
+    return run(engine, who, { connector, action, integration, args, page, call });
+  });
 }
 
 type PageInput = { readonly limit: number | undefined; readonly cursor: string | undefined };
@@ -92,7 +80,7 @@ type Run = {
   readonly call: Call;
 };
 
-async function run(engine: Engine, who: Principal, it: Run): Promise<Outcome> {
+async function run(engine: Engine, who: Principal, it: Run): Promise<OutcomeJson> {
   const { action, integration, call } = it;
   await loadSandbox();
   const plan = action.plan();
@@ -108,7 +96,6 @@ async function run(engine: Engine, who: Principal, it: Run): Promise<Outcome> {
     const { shaped, next, secrets } = plan.sql
       ? await runSql(engine.sql, account, plan.sql, { connector, action, args, page, signal: call.signal })
       : await runRequests({ account, action, plan, args, page, onProgress: call.onProgress });
-    const data = withoutSecrets(shaped.data, secrets);
     const identity = integration.account.label;
     const meta: Meta = {
       integration: integration.identifier,
@@ -119,7 +106,8 @@ async function run(engine: Engine, who: Principal, it: Run): Promise<Outcome> {
           : { hasMore: false },
       }),
     };
-    return { ...fitResult({ data, meta }), ...(shaped.file && { file: shaped.file }) };
+    const file = shaped.file && fileWithoutSecrets(shaped.file, secrets);
+    return { ...fitResult({ ...redactedData(shaped.data, secrets), meta }), ...(file && { file }) };
   } finally {
     account.dispose();
   }

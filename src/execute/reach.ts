@@ -4,6 +4,7 @@ import type { Scripts } from '../expression/sandbox.ts';
 import type { Scope } from '../expression/template.ts';
 import type { Send, Sender, TlsMaterial } from '../network/send.ts';
 import { baseUrl } from './request.ts';
+import { isOfAccount } from './scope.ts';
 
 /** Where the requests of an account may go. */
 export type Reach = {
@@ -12,24 +13,39 @@ export type Reach = {
   /** The base URL. Undefined while it hangs on a fact that the first token brings; requests to it fail on their own. */
   readonly home: URL | undefined;
   /** What is trusted and shown at the host of the base URL, and nowhere else. */
-  readonly tls: TlsMaterial;
+  readonly tls: TlsMaterial | undefined;
 };
 
-export function reachOf(
+const known = new WeakMap<Scope, { readonly connector: Connector; readonly reach: Reach }>();
+
+/** The reach of an account, by the roots of the account alone where the definition uses no others. */
+export function accountReach(
   connector: Connector,
-  scope: Scope,
-  scripts: Scripts | undefined,
-  shown: TlsMaterial = {},
+  { account, scope }: { readonly account: Scope; readonly scope: Scope },
+  scripts: Scripts,
+  shown: () => TlsMaterial | undefined,
 ): Reach {
+  const found = known.get(account);
+  if (found?.connector === connector) return found.reach;
+  const { baseUrl: base, allowHosts, tls } = connector.server();
+  if (![base, tls, ...allowHosts].every(isOfAccount)) return reachOf(connector, scope, scripts, shown());
+  const reach = reachOf(connector, account, scripts, shown());
+  known.set(account, { connector, reach });
+  return reach;
+}
+
+export function reachOf(connector: Connector, scope: Scope, scripts: Scripts | undefined, shown?: TlsMaterial): Reach {
   const server = connector.server();
   const declared = server.allowHosts.map((it) => it.evaluate(scope, scripts)).filter((it) => typeof it === 'string');
   const home = homeOf(server, scope, scripts);
   return {
     hosts: new Set([...(home === undefined ? [] : [home.host]), ...declared.map(hostOf)]),
     home,
-    tls: { ...(server.tls.evaluate(scope, scripts) as TlsMaterial), ...shown },
+    tls: orNone({ ...(server.tls.evaluate(scope, scripts) as TlsMaterial), ...shown }),
   };
 }
+
+const orNone = (tls: TlsMaterial): TlsMaterial | undefined => (Object.keys(tls).length > 0 ? tls : undefined);
 
 /**
  * Where the requests of one connector may go as an account of another: to hosts that both declare. Certificates are
@@ -65,7 +81,7 @@ export function sendWithin(
       },
       maxBytes: server.maxBytes,
       signal,
-      ...(request.url.host === home?.host && { tls }),
+      tls: request.url.host === home?.host ? tls : undefined,
       ...more,
     });
 }

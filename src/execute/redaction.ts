@@ -1,11 +1,17 @@
 import type { HttpResponse } from '../network/send.ts';
 import { scrubValues } from '../secret.ts';
+import type { FileContent } from './result.ts';
 
 /** The data without these texts: a provider may echo what it was sent, and that does not go on to the caller. */
-export function withoutSecrets(data: unknown, secrets: readonly string[]): unknown {
-  const text = JSON.stringify(data);
-  if (text === undefined) return null;
-  return scrubValues(text, secrets) === text ? data : scrubTree(data, secrets);
+export const withoutSecrets = (data: unknown, secrets: readonly string[]): unknown => redactedData(data, secrets).data;
+
+/** The same with the JSON of the data, which is long enough to be made once. */
+export function redactedData(data: unknown, secrets: readonly string[]): { data: unknown; json: string } {
+  const json = JSON.stringify(data);
+  if (json === undefined) return { data: null, json: 'null' };
+  if (scrubValues(json, secrets) === json) return { data, json };
+  const clean = scrubTree(data, secrets);
+  return { data: clean, json: JSON.stringify(clean) };
 }
 
 function scrubTree(value: unknown, secrets: readonly string[]): unknown {
@@ -26,8 +32,16 @@ function scrubTree(value: unknown, secrets: readonly string[]): unknown {
 export function redactedResponse(response: HttpResponse, secrets: readonly string[]): HttpResponse {
   const { 'set-cookie': _, ...headers } = response.headers;
   const shown = Object.entries(headers).map(([name, value]) => [name, scrubValues(value, secrets)]);
-  const text = Buffer.from(response.bytes).toString('utf8');
+  return { ...response, headers: Object.fromEntries(shown), bytes: bytesWithoutSecrets(response.bytes, secrets) };
+}
+
+/** The file without these texts, in its name and in its content. */
+export function fileWithoutSecrets(file: FileContent, secrets: readonly string[]): FileContent {
+  return { ...file, name: scrubValues(file.name, secrets), bytes: bytesWithoutSecrets(file.bytes, secrets) };
+}
+
+function bytesWithoutSecrets<Bytes extends Uint8Array>(bytes: Bytes, secrets: readonly string[]): Bytes | Uint8Array {
+  const text = Buffer.from(bytes).toString('utf8');
   const clean = scrubValues(text, secrets);
-  const bytes = clean === text ? response.bytes : Buffer.from(clean, 'utf8');
-  return { ...response, headers: Object.fromEntries(shown), bytes };
+  return clean === text ? bytes : Buffer.from(clean, 'utf8');
 }

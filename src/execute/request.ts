@@ -1,3 +1,4 @@
+import { BoundedMap } from '../bounded.ts';
 import type { Server } from '../connector/connector.ts';
 import type { BodyPlan, RequestPlan } from '../connector/plan.ts';
 import { TielineError } from '../errors.ts';
@@ -30,10 +31,8 @@ export function buildRequest(input: BuildInput): HttpRequest {
   const own = address(plan, base, scope, scripts);
   const url = page?.url === undefined ? own : pageAddress(page.url, own);
   if (page?.url === undefined) {
-    const query = [server.query, plan.query].map((it) => it.evaluate(scope, scripts) as Record<string, unknown>);
-    for (const [name, value] of Object.entries({ ...query[0], ...query[1], ...page?.query }))
-      for (const text of textsOf(`query parameter ${name}`, value, plan.includeEmpty))
-        url.searchParams.append(name, text);
+    const [shared, given] = [server.query, plan.query].map((it) => it.evaluate(scope, scripts) as object);
+    addQuery(url, { ...shared, ...given, ...page?.query }, plan.includeEmpty);
   }
   const body = (plan.body ?? page?.json) && buildBody(plan.body ?? NO_BODY, plan, scope, page, scripts);
   const headers = headerTexts({
@@ -42,8 +41,8 @@ export function buildRequest(input: BuildInput): HttpRequest {
     ...(plan.stream && { 'accept-encoding': 'identity' }),
     'user-agent': 'tieline',
     ...(body?.contentType !== undefined && { 'content-type': body.contentType }),
-    ...lowerCase(server.headers.evaluate(scope, scripts)),
-    ...lowerCase(plan.headers.evaluate(scope, scripts)),
+    ...lowerCase(server.headers.evaluate(scope, scripts) as object),
+    ...lowerCase(plan.headers.evaluate(scope, scripts) as object),
     ...page?.headers,
   });
   return { method: plan.method, url, headers, ...(body && { body: body.content }) };
@@ -55,9 +54,20 @@ export function withBase(server: Server, baseUrl: string | undefined): Server {
   return { ...server, baseUrl: { ...server.baseUrl, evaluate: () => baseUrl } };
 }
 
-/** The address below which every request of an account stays. */
+/** The address below which every request of an account stays. Shared, so not to be changed. */
 export function baseUrl(server: Server, scope: Scope, scripts?: Scripts): URL {
   const text = server.baseUrl.evaluate(scope, scripts);
+  const known = typeof text === 'string' ? bases.get(text) : undefined;
+  if (known) return known;
+  const base = readBase(text);
+  bases.set(text as string, base);
+  return base;
+}
+
+const MOST_BASES = 1_000;
+const bases = new BoundedMap<string, URL>(MOST_BASES);
+
+function readBase(text: unknown): URL {
   const base = typeof text === 'string' && URL.canParse(text) ? new URL(text) : undefined;
   if (
     !base ||
@@ -82,9 +92,8 @@ function address(plan: RequestPlan, base: URL, scope: Scope, scripts: Scripts | 
   }
   const path = plan.target.path.evaluate(scope, scripts);
   const root = base.pathname.replace(/\/$/, '');
-  const url = new URL(base);
-  url.pathname = `${root}${path.startsWith('/') ? '' : '/'}${path}`;
-  if (url.origin !== base.origin || !url.pathname.startsWith(`${root}/`)) {
+  const url = new URL(`${base.origin}${root}${path.startsWith('/') ? '' : '/'}${path}`);
+  if (url.origin !== base.origin || !url.pathname.startsWith(`${root}/`) || url.search !== '' || url.hash !== '') {
     throw new TielineError('target_forbidden', 'the path leaves the base URL of the connector');
   }
   return url;
@@ -97,6 +106,17 @@ function pageAddress(next: string, first: URL): URL {
     throw new TielineError('target_forbidden', 'the next page is on another host');
   }
   return url;
+}
+
+function addQuery(url: URL, query: object, includeEmpty: boolean | undefined): void {
+  const added = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) {
+    if (typeof value === 'string') added.append(name, value);
+    else for (const text of textsOf(`query parameter ${name}`, value, includeEmpty)) added.append(name, text);
+  }
+  if (added.size === 0) return;
+  if (url.search === '') url.search = added.toString();
+  else for (const [name, text] of added) url.searchParams.append(name, text);
 }
 
 /** The texts of a parameter: one for each item of a list, none for what is absent. Null is absent or empty. */
@@ -148,9 +168,8 @@ function buildBody(
   return { content: text, contentType: plan.contentType ?? 'text/plain; charset=utf-8' };
 }
 
-function lowerCase(headers: unknown): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(headers as object).map(([name, value]) => [name.toLowerCase(), value]));
-}
+const lowerCase = (headers: object): Record<string, unknown> =>
+  Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
 
 /** Header values as text; the sender refuses line breaks in them. */
 function headerTexts(headers: Readonly<Record<string, unknown>>): Record<string, string> {

@@ -19,6 +19,9 @@ export type Meta = {
 
 export type Outcome = { readonly data: unknown; readonly meta: Meta; readonly file?: FileContent };
 
+/** With the data as JSON, which is made on the way. */
+export type OutcomeJson = Outcome & { readonly json: string };
+
 export type Shaped = {
   readonly data: unknown;
   /** How many records the provider gave, where the result is a list. */

@@ -7,6 +7,7 @@ import { fanOut } from './expand.ts';
 import { buildMime } from './mime.ts';
 import { nextPosition, type PageArguments, pageParts } from './paging.ts';
 import { type Done, shapeResult } from './result.ts';
+import type { Roots } from './scope.ts';
 
 /** `total` is undefined while nobody knows it. */
 export type OnProgress = (done: number, total: number | undefined, message: string) => void;
@@ -63,7 +64,7 @@ async function runSteps(work: Work) {
 function requestStep(
   { account, action, plan, page, onProgress }: Work,
   step: Extract<StepPlan, { request: unknown }>,
-  roots: Values,
+  roots: Roots,
   isLast: boolean,
 ): Promise<Received> {
   return account.request({

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { isDue } from '../auth/credential.ts';
+import { type Credential, isDue } from '../auth/credential.ts';
 import { freshCredential } from '../auth/fresh.ts';
 import { renewalFor } from '../auth/types.ts';
 import type { Connector } from '../connector/connector.ts';
@@ -36,17 +36,15 @@ export async function accountOptions(
   }
   const { keystore, sender, now } = engine;
   const opened = now();
-  const facts: Record<string, unknown> = { ...integration.account };
   const parts = {
     option,
     app: await engine.app(connector.name, who.organization),
     settings: integration.settings,
-    facts,
+    facts: integration.account,
   };
   const renewal = renewalFor(option);
   let found: Values | undefined;
-  return {
-    ...parts,
+  return Object.assign(parts, {
     connector,
     sender,
     now,
@@ -55,7 +53,7 @@ export async function accountOptions(
     delegate: delegateOf(engine, who, integration, option, (other, it) =>
       accountOptions(engine, who, other, it, signal),
     ),
-    credentials: async (rejectedVersion?: number) => {
+    credentials: async (rejectedVersion?: number): Promise<Credential> => {
       const credential = await freshCredential({
         keystore,
         key: credentialKey(who, connector.name, integration.id),
@@ -77,11 +75,11 @@ export async function accountOptions(
       // Somebody has refreshed it since the account was read, and may have been told more about it.
       if (credential.obtainedAt >= opened) {
         const { items } = await readIntegrations(keystore, who, connector.name, now());
-        Object.assign(facts, items.find((it) => it.id === integration.id)?.account);
+        parts.facts = items.find((it) => it.id === integration.id)?.account ?? parts.facts;
       }
       return credential;
     },
-  };
+  });
 }
 
 /**

@@ -1,3 +1,4 @@
+import { BoundedMap } from '../bounded.ts';
 import { findRoots } from './names.ts';
 import { readTokens, type Token } from './token.ts';
 
@@ -8,7 +9,7 @@ export type Analysis = { readonly tokens: readonly Token[]; readonly roots: Read
 
 /** Definitions hold a few thousand expressions; the bound is for those that tests and drafts make. */
 const MOST_KEPT = 5_000;
-const kept = new Map<string, Analysis>();
+const kept = new BoundedMap<string, Analysis>(MOST_KEPT);
 
 /** @throws SyntaxError when a string or a bracket is not closed */
 export function analyse(expression: string): Analysis {
@@ -16,7 +17,6 @@ export function analyse(expression: string): Analysis {
   if (known !== undefined) return known;
   const { tokens } = readTokens(expression);
   const analysis = { tokens, roots: findRoots(tokens) };
-  if (kept.size >= MOST_KEPT) kept.clear();
   kept.set(expression, analysis);
   return analysis;
 }

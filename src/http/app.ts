@@ -16,6 +16,7 @@ import { statusRoutes } from './connect/status.ts';
 import { connectorRoutes } from './connectors.ts';
 import type { Backend, Env } from './context.ts';
 import { executionRoutes } from './execution.ts';
+import { type Gates, openGates } from './gates.ts';
 import { grantRoutes } from './grants.ts';
 import { knownHosts } from './hosts.ts';
 import { idempotent } from './idempotency.ts';
@@ -23,7 +24,7 @@ import { integrationRoutes } from './integrations.ts';
 import { mcpRoutes } from './mcp.ts';
 import { organizationRoutes } from './organization.ts';
 import { answerProblem } from './problem.ts';
-import { limitFailures, limitRequests } from './ratelimit.ts';
+import { limitRequests, openRequestLimit } from './ratelimit.ts';
 import { referencePage } from './reference.ts';
 import { router } from './router.ts';
 import { tokenRoutes } from './tokens.ts';
@@ -32,10 +33,10 @@ import { userRoutes } from './users.ts';
 const API = '/api/v1';
 
 /** Everything that is served over HTTP. */
-export function httpApp(backend: Backend): OpenAPIHono<Env> {
+export function httpApp(backend: Backend, gates: Gates = openGates(backend.limits)): OpenAPIHono<Env> {
   const { limits, url, signingKeys } = backend;
   const app = new OpenAPIHono<Env>();
-  const failures = limitFailures(limits.failures);
+  const { failures } = gates;
   app.onError((error, context) => answerProblem(context, error));
   app.notFound((context) => answerProblem(context, noRoute()));
   for (const path of POPUP_PATHS) app.use(path, keepOpener);
@@ -57,12 +58,12 @@ export function httpApp(backend: Backend): OpenAPIHono<Env> {
     return context.json(await signingKeys.jwks());
   });
 
-  app.route('/', mcpRoutes(backend, failures));
+  app.route('/', mcpRoutes(backend, gates));
   app.route('/', authorizationServerRoutes(backend, failures));
   app.route('/', connectRoutes(backend, failures));
 
   const api = router();
-  api.use(identifyCaller(backend, failures), limitRequests(limits.requests), idempotent(backend));
+  api.use(identifyCaller(backend, failures), limitRequests(openRequestLimit(limits.requests)), idempotent(backend));
   for (const routes of [
     organizationRoutes(backend),
     userRoutes(backend, failures),

@@ -31,8 +31,11 @@ export function identifyCaller(backend: Backend, failures: FailureLimit): Middle
   };
 }
 
+/** The headers of a request, as `Headers` gives them. */
+export type HeaderValues = Pick<Headers, 'get'>;
+
 /** Throws `unauthenticated`, `organization_required`, `organization_unknown`. */
-export async function callerOf(backend: Backend, headers: Headers): Promise<Caller> {
+export async function callerOf(backend: Backend, headers: HeaderValues): Promise<Caller> {
   const wanted = headers.get('x-organization-id') ?? undefined;
   const bearer = /^Bearer +(\S+)$/i.exec(headers.get('authorization') ?? '')?.[1];
   const apiKey = headers.get('x-api-key') ?? (bearer?.startsWith('sk-client-') ? bearer : undefined);

@@ -5,6 +5,8 @@ import type { Engine } from '../execute/engine.ts';
 import type { ClientKey } from '../integration/clientkey.ts';
 import type { Principal, Scope } from '../integration/principal.ts';
 import type { User } from '../integration/user.ts';
+import type { Json } from '../mcp/direct.ts';
+import type { PlainRequest } from '../mcp/plain.ts';
 
 /** What all routes stand on. One per process. */
 export type Backend = {
@@ -52,6 +54,10 @@ export type McpEndpoint = {
   answer(request: Request, who: Principal, body: unknown): Promise<Response>;
   /** What the caller's scopes lack for the tools that a request calls. */
   missingScopes(who: Principal, body: unknown): readonly Scope[];
+  /** Whether `answerPlain` answers such a request. */
+  takes(request: PlainRequest): boolean;
+  /** The JSON-RPC response to a request, past the SDK. `session` is the `Mcp-Session-Id`. Never fails. */
+  answerPlain(request: PlainRequest, who: Principal, session: string | null, signal: AbortSignal): Promise<Json>;
 };
 
 /** An issuer elsewhere, and which users of which organization its tokens speak for. */

@@ -1,11 +1,11 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import { TielineError } from '../errors.ts';
 import { endGrantOf, type Grant, listGrants } from '../integration/grant.ts';
-import { SCOPES } from '../integration/principal.ts';
 import type { User } from '../integration/user.ts';
 import type { Backend, Caller, Env } from './context.ts';
 import { failures } from './problem.ts';
 import { json, router } from './router.ts';
+import { scopeSchema } from './scopes.ts';
 
 const tags = ['Grants'];
 
@@ -16,7 +16,7 @@ const grant = z
       id: z.string().openapi({ description: 'Its `client_id`.' }),
       name: z.string().openapi({ description: 'As it was on the consent page.', example: 'Claude' }),
     }),
-    scopes: z.array(z.enum(SCOPES)),
+    scopes: z.array(scopeSchema),
     created_at: z.iso.datetime(),
     expires_at: z.iso.datetime(),
   })

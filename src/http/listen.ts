@@ -1,23 +1,28 @@
-import type { Server } from 'node:http';
+import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { serve } from '@hono/node-server';
+import { getRequestListener } from '@hono/node-server';
 import { TielineError } from '../errors.ts';
 
 export type Listening = {
   readonly port: number;
-  /** Takes no new requests, and ends when those under way are answered or ten seconds are over. */
+  /** Takes no new requests, and ends when those under way are answered or eight seconds are over. */
   close(): Promise<void>;
 };
 
-const LONGEST_DRAIN = 9_000;
+const LONGEST_DRAIN = 8_000;
+
+type Fetch = (request: Request, env: object) => Response | Promise<Response>;
+
+/** For what takes web requests, to listen. */
+export const webListener = (fetch: Fetch): RequestListener => getRequestListener(fetch as never);
 
 /** Serves on an address and port; 0 is any free one. Throws `config_invalid` when that is not possible. */
 export async function listen(
-  fetch: (request: Request, env: object) => Response | Promise<Response>,
+  listener: RequestListener,
   { host, port }: { readonly host: string; readonly port: number },
 ): Promise<Listening> {
   const server = await new Promise<Server>((resolve, reject) => {
-    const started = serve({ fetch, hostname: host, port }, () => resolve(started)) as Server;
+    const started = createServer(listener).listen(port, host, () => resolve(started));
     started.once('error', (cause: NodeJS.ErrnoException) => reject(notPossible(host, port, cause)));
   });
   return {

@@ -1,8 +1,10 @@
 import { type Context, Hono } from 'hono';
 import { isTielineError, TielineError } from '../errors.ts';
-import { type Principal, SCOPES, type Scope } from '../integration/principal.ts';
+import { supportedScopes } from '../execute/policy.ts';
+import type { Principal, Scope } from '../integration/principal.ts';
 import type { Backend, Env, McpEndpoint } from './context.ts';
 import type { Customer } from './customer.ts';
+import type { Gates } from './gates.ts';
 import { credentialOf, identifyMcpCaller } from './mcpcaller.ts';
 import { knownOrigins } from './origins.ts';
 import { answerProblem } from './problem.ts';
@@ -10,18 +12,18 @@ import { type FailureLimit, limitRequests } from './ratelimit.ts';
 import { challenge, resourceRoutes } from './resource.ts';
 
 /** MCP at `/mcp`, and what clients need to know to sign in there. Nothing where MCP is not served. */
-export function mcpRoutes(backend: Backend, failures: FailureLimit): Hono<Env> {
-  const { mcp, url, limits } = backend;
+export function mcpRoutes(backend: Backend, { failures, requests }: Gates): Hono<Env> {
+  const { mcp, url } = backend;
   const app = new Hono<Env>();
   if (!mcp) return app;
-  app.onError((error, context) => refuse(context, url, error));
+  app.onError((error, context) => refuse(context, backend, error));
   app.route('/', resourceRoutes(backend));
-  const limit = limitRequests(limits.requests);
+  const limit = limitRequests(requests);
   app.on(['GET', 'POST', 'DELETE'], '/mcp', knownOrigins(url), async (context) => {
     const { user, who } = await knownCaller(backend, failures, context);
     context.set('caller', { kind: 'user', organization: user.organization, user });
     await limit(context, async () => {});
-    return serve(mcp, url, context, who);
+    return serve(mcp, backend, context, who);
   });
   return app;
 }
@@ -41,14 +43,14 @@ async function knownCaller(backend: Backend, failures: FailureLimit, context: Co
   }
 }
 
-async function serve(mcp: McpEndpoint, url: string, context: Context<Env>, who: Principal): Promise<Response> {
+async function serve(mcp: McpEndpoint, backend: Backend, context: Context<Env>, who: Principal): Promise<Response> {
   const { request, body } = await withBody(context.req.raw);
   const missing = mcp.missingScopes(who, body);
   if (missing.length > 0) {
     const refusal = answerProblem(context, insufficientScope(missing));
     // With those there are, as the new token takes the place of the old one.
-    const scopes = SCOPES.filter((it) => missing.includes(it) || who.scopes.has(it));
-    refusal.headers.set('www-authenticate', challenge(url, { error: 'insufficient_scope', scopes }));
+    const scopes = supportedScopes(backend.engine).filter((it) => missing.includes(it) || who.scopes.has(it));
+    refusal.headers.set('www-authenticate', challenge(backend, { error: 'insufficient_scope', scopes }));
     return refusal;
   }
   const response = await mcp.answer(request, who, body);
@@ -70,11 +72,11 @@ async function withBody(request: Request): Promise<{ readonly request: Request; 
 }
 
 /** RFC 6750 §3: who is not let in is told how to come in. */
-function refuse(context: Context<Env>, url: string, error: unknown): Response {
+function refuse(context: Context<Env>, backend: Backend, error: unknown): Response {
   const response = answerProblem(context, error);
   if (response.status === 401) {
     const isWrong = credentialOf(context.req.raw.headers) !== undefined;
-    response.headers.set('www-authenticate', challenge(url, isWrong ? { error: 'invalid_token' } : {}));
+    response.headers.set('www-authenticate', challenge(backend, isWrong ? { error: 'invalid_token' } : {}));
   }
   return response;
 }

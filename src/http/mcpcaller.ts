@@ -1,11 +1,12 @@
 import { claimedBy } from '../auth/issuer.ts';
 import { TielineError } from '../errors.ts';
+import type { Engine } from '../execute/engine.ts';
 import { readGrant } from '../integration/grant.ts';
 import { unknownOrganization } from '../integration/organization.ts';
 import { findPersonalToken } from '../integration/personaltoken.ts';
-import { type Principal, SCOPES, type Scope } from '../integration/principal.ts';
+import { isScope, type Scope } from '../integration/principal.ts';
 import { ensureUser, findUser, readUser, type User, unknownUser } from '../integration/user.ts';
-import { callerOf, isFrom, LOGIN_TOKEN, principalOf, servedUser } from './caller.ts';
+import { callerOf, type HeaderValues, isFrom, LOGIN_TOKEN, principalOf, servedUser } from './caller.ts';
 import type { Backend, UserIssuer } from './context.ts';
 import { type Customer, customerOf } from './customer.ts';
 
@@ -13,7 +14,7 @@ import { type Customer, customerOf } from './customer.ts';
 export const mcpUrl = (url: string): string => `${url}/mcp`;
 
 /** The credential of a request, however good; undefined where there is none. */
-export const credentialOf = (headers: Headers): string | undefined =>
+export const credentialOf = (headers: HeaderValues): string | undefined =>
   /^Bearer +(\S+)$/i.exec(headers.get('authorization') ?? '')?.[1] ?? headers.get('x-api-key') ?? undefined;
 
 /**
@@ -21,24 +22,28 @@ export const credentialOf = (headers: Headers): string | undefined =>
  * personal access token, the token of a login, or a client API key with the user named in `X-Customer-Name`. Throws
  * `unauthenticated`, `not_permitted`, and what `callerOf` and `customerOf` throw.
  */
-export async function identifyMcpCaller(backend: Backend, headers: Headers): Promise<Customer> {
+export async function identifyMcpCaller(backend: Backend, headers: HeaderValues): Promise<Customer> {
   const token = credentialOf(headers);
   if (token === undefined) throw unauthenticated('no token came with the request');
-  const isOfApi = token.startsWith('sk-client-') || claimedBy(token).kind === LOGIN_TOKEN;
+  const isPersonal = token.startsWith(PERSONAL);
+  const isOfApi = token.startsWith('sk-client-') || (!isPersonal && claimedBy(token).kind === LOGIN_TOKEN);
   if (isOfApi) return ofApi(backend, headers);
   const customer = await ofToken(backend, token);
   checkNamed(customer.user, headers);
   return customer;
 }
 
+/** How personal access tokens begin. */
+const PERSONAL = 'pat-';
+
 /** Nobody is to find out later that they acted as somebody else than they said. */
-function checkNamed({ identifier, organization }: User, headers: Headers): void {
+function checkNamed({ identifier, organization }: User, headers: HeaderValues): void {
   const [name, wanted] = [headers.get('x-customer-name'), headers.get('x-organization-id')];
   if (name !== null && decoded(name) !== identifier) throw unknownUser(decoded(name));
   if (wanted !== null && wanted !== organization) throw unknownOrganization(wanted);
 }
 
-async function ofApi(backend: Backend, headers: Headers): Promise<Customer> {
+async function ofApi(backend: Backend, headers: HeaderValues): Promise<Customer> {
   const caller = await callerOf(backend, headers);
   const name = headers.get('x-customer-name');
   if (caller.kind === 'client' && name === null) {
@@ -58,12 +63,12 @@ function decoded(name: string): string {
 async function ofToken(backend: Backend, token: string): Promise<Customer> {
   const { engine, signingKeys, url, issuers = [] } = backend;
   const { keystore, now } = engine;
-  if (token.startsWith('pat-')) {
+  if (token.startsWith(PERSONAL)) {
     const found = await findPersonalToken(keystore, token, now());
     if (!found) throw unauthenticated('the personal access token is not known, or no longer good');
     const owner = await readUser(keystore, found.organization, found.user);
     const user = servedUser(owner, (since) => found.createdAt >= since);
-    return { user, who: limited(user, found.scopes) };
+    return limited(engine, user, found.scopes);
   }
   const { issuer: claimed } = claimedBy(token);
   const issuer = issuers.find((it) => it.issuer === claimed);
@@ -74,7 +79,7 @@ async function ofToken(backend: Backend, token: string): Promise<Customer> {
   }
   const owner = typeof org === 'string' ? await readUser(keystore, org, sub) : undefined;
   const user = servedUser(owner, (since) => isFrom(iat, since));
-  return { user, who: limited(user, scopesIn(scope)) };
+  return limited(engine, user, scope);
 }
 
 async function ofIssuer({ engine }: Backend, issuer: UserIssuer, token: string): Promise<Customer> {
@@ -91,18 +96,14 @@ async function ofIssuer({ engine }: Backend, issuer: UserIssuer, token: string):
     : await findUser(keystore, issuer.organization, identifier);
   // The first token of a user is older than the user.
   const user = servedUser(found, (since) => since === found?.createdAt || isFrom(claims.iat ?? 0, since));
-  return { user, who: limited(user, scopesIn(claims.scope ?? claims.scp)) };
+  return limited(engine, user, claims.scope ?? claims.scp);
 }
 
-const limited = (user: User, scopes: readonly Scope[]): Principal => ({
-  ...principalOf(user),
-  scopes: new Set(scopes),
-});
-
-/** Those of Tieline in a claim, written as a text (RFC 8693 §4.2) or as a list. */
-function scopesIn(claim: unknown): Scope[] {
+/** A user with the scopes in a claim, written as a text (RFC 8693 §4.2) or as a list, as far as they are Tieline's. */
+function limited({ scopeGrain }: Engine, user: User, claim: unknown): Customer {
   const names: readonly unknown[] = Array.isArray(claim) ? claim : String(claim ?? '').split(' ');
-  return SCOPES.filter((it) => names.includes(it));
+  const scopes = new Set(names.filter((it): it is Scope => isScope(it, scopeGrain)));
+  return { user, who: { ...principalOf(user), scopes } };
 }
 
 const unauthenticated = (why: string): TielineError =>

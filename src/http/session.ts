@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Context } from 'hono';
-import { getCookie, setCookie } from 'hono/cookie';
+import { deleteCookie, getCookie, setCookie } from 'hono/cookie';
 import { newSecret } from '../integration/issuedsecret.ts';
 import { readUser, type User } from '../integration/user.ts';
 import { storeKey } from '../keystore/store.ts';
@@ -18,6 +18,9 @@ type SessionRecord = { readonly organization: string; readonly user: string; rea
 
 /** The page on which users sign in. Served where the authorization server is. */
 export const SIGN_IN = '/sign-in';
+
+/** The page on which they sign out again. */
+export const SIGN_OUT = '/sign-out';
 
 /** Where to sign in; `next` is a page of this server to go on to. */
 export function signInUrl({ url }: Pick<Backend, 'url'>, next: string, organization?: string): string {
@@ -66,4 +69,12 @@ export async function startSession(backend: Backend, context: Context<Env>, user
   const record: SessionRecord = { organization: user.organization, user: user.id, createdAt: now() };
   await keystore.write(key(secret), record, LIFE);
   setCookie(context, name, secret, { path: '/', httpOnly: true, secure, sameSite: 'Lax', maxAge: LIFE / 1_000 });
+}
+
+/** Signs whoever is signed in in this browser out. The cookie is good for nothing afterwards, also where it was copied. */
+export async function endSession(backend: Backend, context: Context<Env>): Promise<void> {
+  const { name, secure } = cookieOf(backend);
+  const secret = getCookie(context, name);
+  if (secret) await backend.engine.keystore.delete(key(secret));
+  deleteCookie(context, name, { path: '/', httpOnly: true, secure, sameSite: 'Lax' });
 }

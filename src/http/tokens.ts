@@ -1,16 +1,19 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import { TielineError } from '../errors.ts';
+import type { Engine } from '../execute/engine.ts';
+import { supportedScopes } from '../execute/policy.ts';
 import {
   createPersonalToken,
   listPersonalTokens,
   type PersonalToken,
   revokePersonalToken,
 } from '../integration/personaltoken.ts';
-import { SCOPES } from '../integration/principal.ts';
+import type { Scope } from '../integration/principal.ts';
 import type { User } from '../integration/user.ts';
 import type { Backend, Caller, Env } from './context.ts';
 import { failures } from './problem.ts';
 import { body, json, router } from './router.ts';
+import { scopeSchema } from './scopes.ts';
 
 const DAY = 24 * 60 * 60_000;
 const tags = ['Personal access tokens'];
@@ -19,7 +22,7 @@ const token = z
   .object({
     id: z.string(),
     name: z.string(),
-    scopes: z.array(z.enum(SCOPES)),
+    scopes: z.array(scopeSchema),
     created_at: z.iso.datetime(),
     expires_at: z.iso.datetime(),
   })
@@ -34,7 +37,7 @@ const routes = {
     request: body(
       z.object({
         name: z.string().min(1).max(200).openapi({ description: 'What it is for.', example: 'Laptop' }),
-        scopes: z.array(z.enum(SCOPES)).min(1).default(['read', 'write']),
+        scopes: z.array(scopeSchema).min(1).default(['read', 'write']),
         expires_in_days: z.int().min(1).max(366).default(90),
       }),
       'What it is for',
@@ -76,8 +79,7 @@ export function tokenRoutes({ engine }: Backend): OpenAPIHono<Env> {
   app.openapi(routes.create, async (context) => {
     const user = userOnly(context.get('caller'));
     const { name, scopes, expires_in_days: days } = context.req.valid('json');
-    const kept = SCOPES.filter((it) => scopes.includes(it));
-    const wanted = { name, scopes: kept, expiresAt: now() + days * DAY, now: now() };
+    const wanted = { name, scopes: knownScopes(engine, scopes), expiresAt: now() + days * DAY, now: now() };
     const { record, text } = await createPersonalToken(keystore, user, wanted);
     return context.json({ ...shown(record), token: text }, 201, { 'cache-control': 'no-store' });
   });
@@ -102,6 +104,15 @@ function userOnly(caller: Caller): User {
   if (caller.kind === 'user') return caller.user;
   throw new TielineError('not_permitted', 'personal access tokens are for users', {
     hint: 'Send the login token of the user.',
+  });
+}
+
+function knownScopes(engine: Engine, given: readonly string[]): readonly Scope[] {
+  const supported = supportedScopes(engine);
+  const unknown = given.filter((it) => !supported.some((scope) => scope === it));
+  if (unknown.length === 0) return supported.filter((it) => given.includes(it));
+  throw new TielineError('arguments_invalid', `these are no scopes here: ${unknown.join(', ')}`, {
+    hint: `Choose from: ${supported.join(', ')}`,
   });
 }
 

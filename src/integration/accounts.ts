@@ -8,8 +8,10 @@ import { type StoreKey, storeKey } from '../keystore/store.ts';
 import {
   type Integration,
   type Integrations,
+  isPending,
   noIntegrations,
   withAdded,
+  withAwaited,
   withConnected,
   withDefault,
   withDisabled,
@@ -36,7 +38,7 @@ export async function readIntegrations(
   connector: string,
   now = Date.now(),
 ): Promise<Integrations> {
-  const record = await keystore.read<Integrations>(integrationsKey(who, connector));
+  const record = await keystore.recall<Integrations>(integrationsKey(who, connector));
   return withoutExpired(record?.value ?? noIntegrations, now);
 }
 
@@ -47,7 +49,7 @@ export async function readAllIntegrations(
   connectors: readonly string[],
   now = Date.now(),
 ): Promise<Map<string, Integrations>> {
-  const records = await keystore.readMany<Integrations>(connectors.map((it) => integrationsKey(who, it)));
+  const records = await keystore.recallMany<Integrations>(connectors.map((it) => integrationsKey(who, it)));
   return new Map(connectors.map((it, i) => [it, withoutExpired(records[i]?.value ?? noIntegrations, now)]));
 }
 
@@ -86,25 +88,43 @@ export async function addIntegration(
   return integration;
 }
 
-/** How long a person has to connect what a program has asked for. */
-const PATIENCE_MS = 24 * 60 * 60_000;
+/** An account that a person is yet to connect: gone at its time, and never the default before. */
+export type Awaited = Omit<Integration, 'id' | 'account' | 'disabledAt'> & { readonly pendingUntil: number };
 
-/** An account that a person is yet to connect: gone after 24 hours, and never the default before. */
-export type Awaited = Pick<Integration, 'connector' | 'identifier' | 'option' | 'settings' | 'createdAt'>;
-
-/** Keeps an identifier for an account that a person will connect. Throws `integration_exists`. */
+/**
+ * Keeps an identifier for an account that a program waits for. One that is waited for already stays as it is. Throws
+ * `integration_exists`.
+ */
 export async function addPendingIntegration(keystore: Keystore, who: Principal, wanted: Awaited): Promise<Integration> {
-  const { createdAt } = wanted;
-  const pending = { ...wanted, id: randomUUID(), account: {}, pendingUntil: createdAt + PATIENCE_MS };
-  await noteConnector(keystore, who, wanted.connector);
-  await noteLocation(keystore, who, wanted.connector, pending.id);
+  const { connector, identifier, createdAt, pendingUntil } = wanted;
+  const pending = { ...wanted, id: randomUUID(), account: {} };
+  await noteConnector(keystore, who, connector);
+  // Of one that nobody connects nothing is left.
+  await noteLocation(keystore, who, connector, pending.id, pendingUntil - createdAt);
   try {
-    await change(keystore, who, wanted.connector, (all) => withAdded(all, pending), createdAt);
+    const all = await change(keystore, who, connector, (it) => withAwaited(it, pending), createdAt);
+    const kept = findIntegration(all, connector, identifier);
+    if (kept.id !== pending.id) await forgetLocation(keystore, who, pending.id);
+    return kept;
   } catch (error) {
     await forgetLocation(keystore, who, pending.id);
     throw error;
   }
-  return pending;
+}
+
+/** Waits for an account no longer. One that has been connected stays. */
+export async function removePending(
+  keystore: Keystore,
+  who: Principal,
+  connector: string,
+  identifier: string,
+): Promise<void> {
+  let pending: Integration | undefined;
+  await change(keystore, who, connector, (all) => {
+    pending = all.items.find((it) => it.identifier === identifier && isPending(it));
+    return pending ? withRemoved(all, pending.id) : all;
+  });
+  if (pending) await forgetLocation(keystore, who, pending.id);
 }
 
 /**
@@ -127,6 +147,9 @@ export async function connectPending(
   }
   const connected = { ...found, id, connector, identifier };
   try {
+    // For ever from now on, before it is stored; but nobody else's.
+    const before = await readIntegrations(keystore, who, connector, found.createdAt);
+    if (before.items.some((it) => it.id === id)) await noteLocation(keystore, who, connector, id);
     const all = await change(keystore, who, connector, (it) => withConnected(it, connected), found.createdAt);
     return all.items.find((it) => it.id === id) ?? connected;
   } catch (error) {

@@ -2,9 +2,11 @@ import type { Values } from '../connector/values.ts';
 import type { Keystore } from '../keystore/keystore.ts';
 import { storeKey } from '../keystore/store.ts';
 
+const NONE: Values = Object.freeze({});
+
 /** What an organization set for a connector, such as the client ID and secret of its OAuth app. Sealed at rest. */
 export async function readApp(keystore: Keystore, organization: string, connector: string): Promise<Values> {
-  return (await keystore.read<Values>(storeKey('app', organization, connector)))?.value ?? {};
+  return (await keystore.recall<Values>(storeKey('app', organization, connector)))?.value ?? NONE;
 }
 
 export async function writeApp(

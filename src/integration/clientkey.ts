@@ -42,7 +42,7 @@ export async function createClientKey(
 export async function findClientKey(keystore: Keystore, text: string): Promise<ClientKey | undefined> {
   const [, id = '', secret = ''] = FORM.exec(text) ?? [];
   if (id === '') return undefined;
-  const record = (await keystore.read<ClientKey>(key(id)))?.value;
+  const record = (await keystore.recall<ClientKey>(key(id)))?.value;
   if (!isSecret(id, secret, record?.hash)) return undefined;
   remember(text);
   return record;

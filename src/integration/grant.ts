@@ -44,7 +44,7 @@ export async function createGrant(
 
 /** Undefined when it never was, has run out or was ended. */
 export async function readGrant(keystore: Keystore, id: string, now: number): Promise<Grant | undefined> {
-  const grant = (await keystore.read<Grant>(key(id)))?.value;
+  const grant = (await keystore.recall<Grant>(key(id)))?.value;
   return grant && now < grant.expiresAt ? grant : undefined;
 }
 

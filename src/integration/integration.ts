@@ -61,6 +61,12 @@ export function withAdded(all: Integrations, added: Integration): Integrations {
   return { items: [...all.items, added], default: all.default ?? (isPending(added) ? null : added.id) };
 }
 
+/** With one more that is pending, unless one of that identifier is already. Throws `integration_exists`. */
+export function withAwaited(all: Integrations, pending: Integration): Integrations {
+  const isThere = all.items.some((it) => it.identifier === pending.identifier && isPending(it));
+  return isThere ? all : withAdded(all, pending);
+}
+
 /**
  * With a pending one connected, which counts as added only now. Throws `integration_exists` when somebody else has
  * connected it, and `integration_unknown` when it is gone.
@@ -77,8 +83,31 @@ export function withConnected(all: Integrations, connected: Integration): Integr
   return withAdded(others, { ...connected, identifier: there.identifier });
 }
 
+type Index = {
+  readonly byId: ReadonlyMap<string, Integration>;
+  readonly byIdentifier: ReadonlyMap<string, Integration>;
+  readonly hasPending: boolean;
+};
+
+const indexes = new WeakMap<Integrations, Index>();
+
+/** Made once for a value: every call looks an account up, and a user may have thousands. */
+export function indexOf(all: Integrations): Index {
+  let index = indexes.get(all);
+  if (!index) {
+    index = {
+      byId: new Map(all.items.map((it) => [it.id, it])),
+      byIdentifier: new Map(all.items.map((it) => [it.identifier, it])),
+      hasPending: all.items.some(isPending),
+    };
+    indexes.set(all, index);
+  }
+  return index;
+}
+
 /** Without the pending ones that nobody connected in time. */
 export function withoutExpired(all: Integrations, now: number): Integrations {
+  if (!indexOf(all).hasPending) return all;
   const items = all.items.filter((it) => it.pendingUntil === undefined || it.pendingUntil > now);
   return items.length === all.items.length ? all : { ...all, items };
 }

@@ -16,9 +16,18 @@ export async function locateIntegration(
   return (await keystore.read<Location>(key(organization, id)))?.value;
 }
 
-/** To be called before the integration is stored: one that nobody finds by its id could not be removed. */
-export async function noteLocation(keystore: Keystore, who: Principal, connector: string, id: string): Promise<void> {
-  await keystore.write(key(who.organization, id), { user: who.user, connector } satisfies Location);
+/**
+ * To be called before the integration is stored: one that nobody finds by its id could not be removed. `life` is in
+ * milliseconds; for ever by default.
+ */
+export async function noteLocation(
+  keystore: Keystore,
+  who: Principal,
+  connector: string,
+  id: string,
+  life?: number,
+): Promise<void> {
+  await keystore.write(key(who.organization, id), { user: who.user, connector } satisfies Location, life);
 }
 
 export async function forgetLocation(keystore: Keystore, who: Principal, id: string): Promise<void> {

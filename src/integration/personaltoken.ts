@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes, timingSafeEqual } from 'node:crypto';
 import type { Keystore } from '../keystore/keystore.ts';
 import { storeKey } from '../keystore/store.ts';
 import { remember } from '../secret.ts';
@@ -45,6 +45,15 @@ export async function createPersonalToken(
   return { record, text };
 }
 
+/** The text that was right for a record before: a client shows it with each request. Kept as long as the record is. */
+const shown = new WeakMap<PersonalToken, Buffer>();
+
+function isShown(record: PersonalToken, text: string): boolean {
+  const before = shown.get(record);
+  const given = Buffer.from(text);
+  return before !== undefined && before.length === given.length && timingSafeEqual(before, given);
+}
+
 /** The record of a token's text; undefined for anything else, whether it never was one, is over or is revoked. */
 export async function findPersonalToken(
   keystore: Keystore,
@@ -53,8 +62,11 @@ export async function findPersonalToken(
 ): Promise<PersonalToken | undefined> {
   const [, id = '', secret = ''] = FORM.exec(text) ?? [];
   if (id === '') return undefined;
-  const record = (await keystore.read<PersonalToken>(key(id)))?.value;
-  if (!isSecret(id, secret, record?.hash) || !record) return undefined;
+  const record = (await keystore.recall<PersonalToken>(key(id)))?.value;
+  if (!record || !isShown(record, text)) {
+    if (!isSecret(id, secret, record?.hash) || !record) return undefined;
+    shown.set(record, Buffer.from(text));
+  }
   remember(text);
   return now < record.expiresAt ? record : undefined;
 }

@@ -1,10 +1,10 @@
 import { TielineError } from '../errors.ts';
 import { connectCommand, integrationsCommand } from './command.ts';
-import { type Integration, type Integrations, isPending } from './integration.ts';
+import { type Integration, type Integrations, indexOf, isPending } from './integration.ts';
 
 /** The account of that name, however it is. Throws `integration_unknown`. */
 export function findIntegration(all: Integrations, connector: string, identifier: string): Integration {
-  const named = all.items.find((it) => it.identifier === identifier.normalize('NFC'));
+  const named = indexOf(all).byIdentifier.get(identifier.normalize('NFC'));
   if (named) return named;
   const there = all.items.map((it) => it.identifier);
   throw new TielineError('integration_unknown', `${connector} has no integration ${JSON.stringify(identifier)}`, {
@@ -35,7 +35,7 @@ export function resolveIntegration(all: Integrations, connector: string, identif
 }
 
 function defaultOf(all: Integrations, connector: string): Integration {
-  const chosen = all.items.find((it) => it.id === all.default);
+  const chosen = all.default === null ? undefined : indexOf(all).byId.get(all.default);
   if (chosen) return chosen;
   const waiting = all.items.find(isPending);
   if (waiting) throw unfinished(waiting);

@@ -94,7 +94,7 @@ async function claim(keystore: Keystore, user: User): Promise<boolean> {
 }
 
 export async function readUser(keystore: Keystore, organization: string, id: string): Promise<User | undefined> {
-  return (await keystore.read<User>(userKey(organization, id)))?.value;
+  return (await keystore.recall<User>(userKey(organization, id)))?.value;
 }
 
 export async function findUser(
@@ -102,7 +102,7 @@ export async function findUser(
   organization: string,
   identifier: string,
 ): Promise<User | undefined> {
-  const pointer = await keystore.read<string>(identifierKey(organization, identifier));
+  const pointer = await keystore.recall<string>(identifierKey(organization, identifier));
   return pointer && readUser(keystore, organization, pointer.value);
 }
 

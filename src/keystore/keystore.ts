@@ -5,6 +5,7 @@ import { open, seal, sealedWith } from './envelope.ts';
 import { type Keyring, type KeySource, memoryKeyring, readKeyring } from './keyring.ts';
 import { type Lease, type LeaseOptions, takeLease } from './lease.ts';
 import { openStore } from './open.ts';
+import { type Recalled, RecalledValues } from './recalled.ts';
 import { shownUrl } from './server.ts';
 import { type Store, type StoreKey, storeKey } from './store.ts';
 
@@ -23,6 +24,7 @@ export type Sealed<T> = { readonly value: T; readonly sealed: string };
 export class Keystore {
   readonly #store: Store;
   readonly #keyring: Keyring;
+  readonly #recalled = new RecalledValues();
 
   private constructor(store: Store, keyring: Keyring) {
     this.#store = store;
@@ -52,6 +54,41 @@ export class Keystore {
 
   async read<T>(key: StoreKey): Promise<Sealed<T> | undefined> {
     return this.#opened<T>(key, await this.#store.get(key));
+  }
+
+  /**
+   * As `read`, and as fresh, for what every call asks for: the value is frozen and shared, and opened anew only when it
+   * has changed, or after a minute at most. For records that never expire in the store.
+   */
+  async recall<T>(key: StoreKey): Promise<Sealed<T> | undefined> {
+    const stamp = this.#store.stamp?.();
+    const known = this.#current<T>(key, stamp);
+    return given(known ?? this.#recalledAs<T>(key, await this.#store.get(key), stamp));
+  }
+
+  /** The same for several, in the order of `keys`. */
+  async recallMany<T>(keys: readonly StoreKey[]): Promise<(Sealed<T> | undefined)[]> {
+    const stamp = this.#store.stamp?.();
+    const known = keys.map((key) => this.#current<T>(key, stamp));
+    const missing = keys.filter((_, index) => known[index] === undefined);
+    if (missing.length === 0) return known.map(given);
+    const texts = await this.#store.getMany(missing);
+    const read = new Map(missing.map((key, index) => [key, this.#recalledAs<T>(key, texts[index], stamp)]));
+    return keys.map((key, index) => given(known[index] ?? read.get(key)));
+  }
+
+  #current<T>(key: StoreKey, stamp: number | undefined): Recalled<T> | undefined {
+    const known = this.#recalled.get(key);
+    return stamp !== undefined && known?.stamp === stamp ? (known as Recalled<T>) : undefined;
+  }
+
+  #recalledAs<T>(key: StoreKey, sealed: string | undefined, stamp: number | undefined): Recalled<T> {
+    const known = this.#recalled.get(key) as Recalled<T> | undefined;
+    const isSame = known !== undefined && known.sealed === sealed;
+    const value = isSame ? known.value : sealed && deepFreeze(this.#unseal<T>(key, sealed));
+    const recalled = { sealed, value, stamp } as Recalled<T>;
+    this.#recalled.set(key, recalled);
+    return recalled;
   }
 
   /** In the order of `keys`, undefined for the absent ones. */
@@ -100,6 +137,7 @@ export class Keystore {
   }
 
   close(): Promise<void> {
+    this.#recalled.clear();
     return this.#store.close();
   }
 
@@ -114,6 +152,18 @@ export class Keystore {
   #unseal<T>(context: string, sealed: string): T {
     return JSON.parse(open(this.#keyring, context, sealed).toString('utf8')) as T;
   }
+}
+
+const given = <T>(it: Recalled<T> | undefined): Sealed<T> | undefined =>
+  it?.sealed === undefined ? undefined : (it as Sealed<T>);
+
+/** So that nobody who is given a shared value changes it for the others. */
+function deepFreeze<T>(value: T): T {
+  if (typeof value === 'object' && value !== null) {
+    for (const it of Object.values(value)) deepFreeze(it);
+    Object.freeze(value);
+  }
+  return value;
 }
 
 /** A text that was handed out must never pass for a row, nor the other way round: no StoreKey has a blank in it. */

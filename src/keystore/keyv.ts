@@ -2,10 +2,13 @@ import { Keyv, type KeyvStoreAdapter } from 'keyv';
 import { isTielineError, type TielineError } from '../errors.ts';
 import { decodeEntry, encodeEntry } from './entry.ts';
 import type { Store, StoreKey } from './store.ts';
+import type { Stamp } from './walstamp.ts';
 
 /** What one kind of storage brings. Its texts are entries (see entry.ts) and opaque to it. */
 export type Backend = {
   readonly driver: string;
+  /** Tells of changes, where that can be done without reading. */
+  readonly stamp?: Stamp;
   /** Must have `getMany` unless reading cannot fail: without it Keyv turns a failed read into "absent". */
   readonly adapter: KeyvStoreAdapter | Map<string, string>;
   /** The row a key is stored in, another one for each key; the key itself when absent. */
@@ -45,8 +48,17 @@ export function keyvStore(backend: Backend): Store {
     }
   }
 
+  async function write<T>(operation: () => Promise<T>): Promise<T> {
+    try {
+      return await attempt(operation);
+    } finally {
+      backend.stamp?.noteWrite(); // it may have been written, whatever was answered
+    }
+  }
+
   return {
     driver: backend.driver,
+    ...(backend.stamp && { stamp: backend.stamp.stamp }),
 
     get: (key) =>
       attempt(async () => {
@@ -62,14 +74,14 @@ export function keyvStore(backend: Backend): Store {
       }),
 
     set: (key, value, ttlMs) =>
-      attempt(async () => {
+      write(async () => {
         // For a backend that counts for itself, in whole milliseconds, and to which 0 would mean "stays".
         const ttl = ttlMs === undefined ? undefined : Math.max(1, Math.ceil(ttlMs));
         if (!(await keyv.set(row(key), encodeEntry(value, ttlMs), ttl))) throw new Error('the write was refused');
       }),
 
     delete: (key) =>
-      attempt(async () => {
+      write(async () => {
         for (;;) {
           const text = await keyv.get(row(key));
           if (text === undefined) return false;
@@ -79,7 +91,7 @@ export function keyvStore(backend: Backend): Store {
       }),
 
     replace: (key, expected, next) =>
-      attempt(async () => {
+      write(async () => {
         for (;;) {
           const text = await keyv.get(row(key));
           const current = text === undefined ? undefined : decodeEntry(key, text);

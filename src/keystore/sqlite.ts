@@ -6,6 +6,7 @@ import { isTielineError, TielineError } from '../errors.ts';
 import { keyvStore } from './keyv.ts';
 import { NodeSqliteAdapter, nodeSqlite } from './nodesqlite.ts';
 import type { Store } from './store.ts';
+import { walStamp } from './walstamp.ts';
 
 export type SqliteDriver = 'node' | 'keyv';
 
@@ -26,15 +27,24 @@ const SWEEP = "DELETE FROM keyv WHERE CASE WHEN json_valid(value) THEN json_extr
 export async function openSqlite(path: string, driver?: SqliteDriver): Promise<Store> {
   const file = resolve(path);
   let adapter: Adapter | undefined;
+  let stamp: ReturnType<typeof walStamp> | undefined;
   try {
     await makePrivate(file);
+    const stamped = walStamp(file);
+    stamp = stamped;
     const name = driver ?? (nodeSqlite() ? 'node' : 'keyv');
     const opened = name === 'node' ? nodeAdapter(file) : await keyvAdapter(file);
     adapter = opened;
     await prepare(opened);
+    const disconnect = opened.disconnect?.bind(opened);
+    opened.disconnect = async () => {
+      await disconnect?.();
+      stamped.close();
+    };
     const changes = async (sql: string, ...parameters: string[]) => (await opened.query(sql, ...parameters)).length > 0;
     return keyvStore({
       driver: name === 'node' ? 'node:sqlite' : '@keyv/sqlite',
+      stamp: stamped,
       adapter: opened,
       swap: (key, from, to) => (from === undefined ? changes(INSERT, key, to) : changes(UPDATE, to, key, from)),
       remove: (key, from) => changes(DELETE, key, from),
@@ -42,6 +52,7 @@ export async function openSqlite(path: string, driver?: SqliteDriver): Promise<S
     });
   } catch (error) {
     await adapter?.disconnect?.().catch(() => undefined); // the first failure is the one to tell
+    stamp?.close();
     throw isTielineError(error) ? error : failure(file, error);
   }
 }

@@ -1,3 +1,5 @@
+import { BoundedMap } from '../bounded.ts';
+
 declare const brand: unique symbol;
 /** A storage key. Only `storeKey` makes one, so no caller can join parts by hand. */
 export type StoreKey = string & { readonly [brand]: 'StoreKey' };
@@ -32,9 +34,18 @@ export function storeKey(kind: StoreKind, ...parts: readonly string[]): StoreKey
   return [kind, ...parts.map(encodePart)].join('.') as StoreKey;
 }
 
+/** The parts in use: ids of users and accounts, and names of connectors, come again with every call. */
+const MOST_ENCODED = 10_000;
+const encoded = new BoundedMap<string, string>(MOST_ENCODED);
+
 /** JSON's escapes keep lone surrogates apart, all of which plain UTF-8 would turn into U+FFFD. */
 function encodePart(part: string): string {
-  return Buffer.from(JSON.stringify(part).slice(1, -1), 'utf8').toString('base64url');
+  let text = encoded.get(part);
+  if (text === undefined) {
+    text = Buffer.from(JSON.stringify(part).slice(1, -1), 'utf8').toString('base64url');
+    encoded.set(part, text);
+  }
+  return text;
 }
 
 /**
@@ -46,6 +57,11 @@ function encodePart(part: string): string {
 export interface Store {
   /** What holds the data, for diagnosis: `memory`, `node:sqlite`, `@keyv/sqlite`, `@keyv/postgres`, `@keyv/redis`. */
   readonly driver: string;
+  /**
+   * Another value after anything has been written, by whichever process: while it stays the same, so does what was read
+   * after it was asked for, apart from what expires. Absent, or undefined, where the store cannot tell without being read.
+   */
+  stamp?(): number | undefined;
   get(key: StoreKey): Promise<string | undefined>;
   /** The values in the order of `keys`, undefined for the absent ones. */
   getMany(keys: readonly StoreKey[]): Promise<(string | undefined)[]>;

@@ -1,6 +1,8 @@
 import { TielineError } from '../errors.ts';
+import { audited } from '../execute/audit.ts';
 import type { Engine } from '../execute/engine.ts';
 import { accountStatus } from '../execute/health.ts';
+import { mayList } from '../execute/policy.ts';
 import { disconnectAccount } from '../execute/revoke.ts';
 import { checkArguments } from '../execute/validate.ts';
 import { readAllIntegrations, readIntegrations, setDefaultIntegration } from '../integration/accounts.ts';
@@ -9,7 +11,7 @@ import type { Principal } from '../integration/principal.ts';
 import { findConnected, findIntegration, resolveIntegration } from '../integration/resolve.ts';
 import type { Status } from '../integration/status.ts';
 import { scrub } from '../secret.ts';
-import { accountToolNamed } from './accounttools.ts';
+import { accountToolNamed, missingForAccountTool } from './accounttools.ts';
 import type { ToolAnswer } from './answer.ts';
 import type { Need } from './link.ts';
 
@@ -17,9 +19,13 @@ type Args = { readonly connector: string; readonly identifier: string };
 type ConnectArgs = Pick<Args, 'connector'> &
   Partial<Pick<Args, 'identifier'>> & { readonly option?: string; readonly reconnect?: boolean };
 
+/** Tells which account a tool is about, once that is known. */
+type Note = (account: Pick<Integration, 'identifier'>) => void;
+
 /**
- * Runs a tool for the accounts themselves; `linked` is the id of the integration that the user has just linked for the
- * call. Throws `policy_denied`, `arguments_invalid`, `connector_unknown`, and what the change throws.
+ * Runs a tool for the accounts themselves, and keeps a line of it; `linked` is the id of the integration that the user
+ * has just linked for the call. Throws `policy_denied`, `arguments_invalid`, `connector_unknown`, and what the change
+ * throws.
  */
 export async function runAccountTool(
   engine: Engine,
@@ -28,25 +34,48 @@ export async function runAccountTool(
   given: Readonly<Record<string, unknown>>,
   linked: string | undefined,
 ): Promise<ToolAnswer | Need> {
-  const { scope, tool } = accountToolNamed(name) ?? unknownTool(name);
-  if (!who.scopes.has(scope)) {
-    throw new TielineError('policy_denied', `${name} needs the scope ${scope}`, {
-      hint: 'Sign in again and allow it.',
-    });
-  }
+  const { connector } = given;
+  const what = {
+    ...(typeof connector === 'string' && { connector }),
+    entity: 'integrations',
+    action: name.replace(/^integrations_/, ''),
+  };
+  return audited(
+    engine,
+    who,
+    what,
+    (note) => run(engine, who, { name, given, linked, note }),
+    (result) => ('wanted' in result ? result.failure.code : 'ok'),
+  );
+}
+
+type Run = {
+  readonly name: string;
+  readonly given: Readonly<Record<string, unknown>>;
+  readonly linked: string | undefined;
+  readonly note: Note;
+};
+
+async function run(engine: Engine, who: Principal, { name, given, linked, note }: Run): Promise<ToolAnswer | Need> {
+  const { tool } = accountToolNamed(name) ?? unknownTool(name);
+  const missing = missingForAccountTool(who.scopes, name);
+  if (missing !== undefined) throw lacking(`${name} needs the scope ${missing}`);
   checkArguments(tool.inputSchema, given);
   if (given.connector !== undefined) engine.catalog.connector(given.connector as string);
   switch (name) {
     case 'integrations_list':
       return answer(await listAccounts(engine, who, given.connector as string | undefined));
     case 'integrations_connect':
-      return connectAccount(engine, who, given as ConnectArgs, linked);
+      return connectAccount(engine, who, given as ConnectArgs, { linked, note });
     case 'integrations_disconnect':
-      return answer(await disconnect(engine, who, given as Args));
+      return answer(await disconnect(engine, who, given as Args, note));
     default:
-      return answer(await setDefault(engine, who, given as Args));
+      return answer(await setDefault(engine, who, given as Args, note));
   }
 }
+
+const lacking = (why: string): TielineError =>
+  new TielineError('policy_denied', why, { hint: 'Sign in again and allow it.' });
 
 function unknownTool(name: string): never {
   throw new Error(`no account tool ${name}`);
@@ -71,8 +100,16 @@ type Row = {
 
 async function listAccounts(engine: Engine, who: Principal, connector: string | undefined): Promise<Row[]> {
   const { catalog, keystore, now } = engine;
+  if (connector !== undefined && !mayList(who.scopes, connector)) {
+    throw lacking(`listing the accounts of ${connector} needs the scope read`);
+  }
   const names = connector === undefined ? catalog.connectors.map((it) => it.name) : [connector];
-  const all = await readAllIntegrations(keystore, who, names, now());
+  const all = await readAllIntegrations(
+    keystore,
+    who,
+    names.filter((it) => mayList(who.scopes, it)),
+    now(),
+  );
   return Promise.all([...all.values()].flatMap((of) => of.items.map((it) => rowOf(engine, who, of, it))));
 }
 
@@ -102,11 +139,14 @@ async function connectAccount(
   engine: Engine,
   who: Principal,
   { connector, identifier, option, reconnect = false }: ConnectArgs,
-  linked: string | undefined,
+  { linked, note }: Pick<Run, 'linked' | 'note'>,
 ): Promise<ToolAnswer | Need> {
   const all = await readIntegrations(engine.keystore, who, connector, engine.now());
   const done = all.items.find((it) => it.id === linked && !isPending(it));
-  if (done) return answer(await rowOf(engine, who, all, done));
+  if (done) {
+    note(done);
+    return answer(await rowOf(engine, who, all, done));
+  }
   const title = engine.catalog.connector(connector).title;
   const need = (wanted: Need['wanted'], what: string): Need => ({
     wanted: { ...wanted, option },
@@ -116,8 +156,9 @@ async function connectAccount(
     mayRepeat: true,
   });
   if (reconnect) {
-    const { id, identifier: name } = toReconnect(all, connector, identifier);
-    return need({ connector, reconnect: id }, `${title} ${name} again`);
+    const account = toReconnect(all, connector, identifier);
+    note(account);
+    return need({ connector, reconnect: account.id }, `${title} ${account.identifier} again`);
   }
   const name = identifier === undefined ? undefined : checkIdentifier(identifier);
   if (all.items.some((it) => it.identifier === name && !isPending(it))) {
@@ -134,7 +175,8 @@ function toReconnect(all: Integrations, connector: string, identifier: string | 
   return chosen ?? resolveIntegration(all, connector);
 }
 
-async function disconnect(engine: Engine, who: Principal, { connector, identifier }: Args) {
+async function disconnect(engine: Engine, who: Principal, args: Args, note: Note) {
+  const { connector, identifier } = await noted(engine, who, args, note);
   const { left, revoked } = await disconnectAccount(engine, who, engine.catalog.connector(connector), identifier);
   engine.changed?.(who);
   const next = left.items.find((it) => it.id === left.default)?.identifier ?? null;
@@ -142,8 +184,17 @@ async function disconnect(engine: Engine, who: Principal, { connector, identifie
   return { connector, disconnected: identifier, default: next, revoked: revoked === true, ...problem };
 }
 
-async function setDefault(engine: Engine, who: Principal, { connector, identifier }: Args) {
-  const all = await setDefaultIntegration(engine.keystore, who, connector, identifier);
+async function setDefault(engine: Engine, who: Principal, args: Args, note: Note) {
+  const { connector, identifier } = await noted(engine, who, args, note);
+  await setDefaultIntegration(engine.keystore, who, connector, identifier);
   engine.changed?.(who);
-  return { connector, default: findIntegration(all, connector, identifier).identifier };
+  return { connector, default: identifier };
+}
+
+/** The account that is named. Throws `integration_unknown`. */
+async function noted(engine: Engine, who: Principal, { connector, identifier }: Args, note: Note) {
+  const all = await readIntegrations(engine.keystore, who, connector, engine.now());
+  const account = findIntegration(all, connector, identifier);
+  note(account);
+  return account;
 }

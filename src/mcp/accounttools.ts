@@ -1,8 +1,9 @@
 import type { Tool } from '../connector/action.ts';
 import type { JsonSchema } from '../connector/values.ts';
+import { mayList } from '../execute/policy.ts';
 import type { Principal, Scope } from '../integration/principal.ts';
 
-type AccountTool = { readonly scope: Scope; readonly tool: Tool };
+type AccountTool = { readonly scope: 'read' | 'manage'; readonly tool: Tool };
 
 const connector: JsonSchema = {
   type: 'string',
@@ -14,7 +15,7 @@ const identifier: JsonSchema = {
 };
 
 function accountTool(
-  scope: Scope,
+  scope: AccountTool['scope'],
   name: string,
   { title, description, properties, required = [], ...hints }: Described,
 ): AccountTool {
@@ -88,9 +89,18 @@ const ALL: readonly AccountTool[] = [
   }),
 ];
 
+const isFor = (scopes: Principal['scopes'], { scope }: AccountTool): boolean =>
+  scope === 'read' ? mayList(scopes) : scopes.has(scope);
+
 /** Those that the caller's scopes allow, sorted by name. */
-export const accountTools = ({ scopes }: Principal): readonly Tool[] =>
-  ALL.filter((it) => scopes.has(it.scope)).map((it) => it.tool);
+export const accountTools = (scopes: Principal['scopes']): readonly Tool[] =>
+  ALL.filter((it) => isFor(scopes, it)).map((it) => it.tool);
+
+/** The scope that a caller lacks for the tool of that name; undefined where none is lacking, or there is no such tool. */
+export function missingForAccountTool(scopes: Principal['scopes'], name: string): Scope | undefined {
+  const found = accountToolNamed(name);
+  return found && !isFor(scopes, found) ? found.scope : undefined;
+}
 
 /** The tool of that name and the scope it needs, or undefined. */
 export const accountToolNamed = (name: string): AccountTool | undefined => ALL.find((it) => it.tool.name === name);

@@ -21,12 +21,22 @@ const LARGEST_FILE = 4 * 1024 * 1024;
 /** The images that models take; many clients fail the whole turn on any other. */
 const SHOWN = new Set(['image/png', 'image/jpeg', 'image/gif', 'image/webp']);
 
+type Given = Outcome & { readonly json?: string | undefined };
+
 /** The result twice over, as some clients pass on only the structured form and others only the text. */
-export function resultAnswer({ data, meta, file }: Outcome): ToolAnswer {
+export function resultAnswer({ data, meta, file, json = JSON.stringify(data) }: Given): ToolAnswer {
   const structuredContent = { data, meta };
-  const content: Content[] = [{ type: 'text', text: JSON.stringify(structuredContent) }];
+  const content: Content[] = [{ type: 'text', text: `{"data":${json},"meta":${JSON.stringify(meta)}}` }];
   if (file) content.push(fileContent(file));
   return { content, structuredContent };
+}
+
+/** The answer as JSON, with its members in the order in which the SDK writes them. */
+export function answerJson({ content, structuredContent, isError }: ToolAnswer): string {
+  const [first] = content;
+  // Of a result the text is the JSON of the structured form already.
+  const structured = isError || first?.type !== 'text' ? JSON.stringify(structuredContent) : first.text;
+  return `{"content":${JSON.stringify(content)},"structuredContent":${structured}${isError ? ',"isError":true' : ''}}`;
 }
 
 function fileContent({ name, mimeType, bytes }: FileContent): Content {

@@ -2,11 +2,17 @@ import type { ServerContext } from '@modelcontextprotocol/server';
 import type { Action } from '../connector/action.ts';
 import { isTielineError, TielineError } from '../errors.ts';
 import type { Engine } from '../execute/engine.ts';
-import { execute } from '../execute/execute.ts';
+import { executeToJson } from '../execute/execute.ts';
 import { neededAccount } from '../execute/needed.ts';
 import type { Principal } from '../integration/principal.ts';
 import { resultAnswer, type ToolAnswer } from './answer.ts';
 import type { Need } from './link.ts';
+
+/** What a call needs of the request that it came with. */
+export type CallRequest = Pick<ServerContext['mcpReq'], 'signal' | 'notify' | 'requestState'> & {
+  readonly _meta?: ServerContext['mcpReq']['_meta'] | undefined;
+  readonly inputResponses?: ServerContext['mcpReq']['inputResponses'] | undefined;
+};
 
 /** Runs the action of a tool, and tells which account it lacks where it cannot be run without. */
 export async function runAction(
@@ -14,7 +20,7 @@ export async function runAction(
   who: Principal,
   action: Action,
   { integration, ...params }: Readonly<Record<string, unknown>>,
-  { signal, _meta, notify }: ServerContext['mcpReq'],
+  { signal, _meta, notify }: Pick<CallRequest, 'signal' | '_meta' | 'notify'>,
 ): Promise<ToolAnswer | Need> {
   if (integration !== undefined && typeof integration !== 'string') throw notText();
   const progressToken = _meta?.progressToken;
@@ -35,7 +41,7 @@ export async function runAction(
             }).catch(() => {}),
   };
   try {
-    return resultAnswer(await execute(engine, who, call));
+    return resultAnswer(await executeToJson(engine, who, call));
   } catch (error) {
     const wanted = await neededAccount(engine, who, call, error);
     if (!wanted || !isTielineError(error)) throw error;

@@ -5,7 +5,6 @@ import {
   inputResponse,
   ProtocolError,
   ProtocolErrorCode,
-  type ServerContext,
   UrlElicitationRequiredError,
 } from '@modelcontextprotocol/server';
 import { isTielineError, TielineError } from '../errors.ts';
@@ -15,6 +14,7 @@ import { releaseAuthorization } from '../execute/reuse.ts';
 import { type Called, type Round, sealRound, takeRound } from '../execute/round.ts';
 import type { Principal } from '../integration/principal.ts';
 import { linkAnswer, type ToolAnswer } from './answer.ts';
+import type { CallRequest } from './call.ts';
 import type { Peer } from './peer.ts';
 import { type Ended, endOf, waitForEnd } from './wait.ts';
 
@@ -53,7 +53,7 @@ export type Linking = {
   readonly link: Linker | undefined;
   readonly peer: Peer;
   readonly called: Called;
-  readonly context: ServerContext;
+  readonly request: CallRequest;
   /** How long a call that has come back waits for the user, in milliseconds. */
   readonly patience: number;
 };
@@ -87,8 +87,8 @@ export async function runLinking(it: Linking, work: Work): Promise<ToolAnswer | 
 }
 
 /** What a call that comes back waits for. Throws a fault of the protocol where the client has changed it. */
-async function roundOf({ engine, who, peer, called, context }: Linking): Promise<Round | undefined> {
-  const state = context.mcpReq.requestState<string>();
+async function roundOf({ engine, who, peer, called, request }: Linking): Promise<Round | undefined> {
+  const state = request.requestState<string>();
   if (peer.era !== 'modern' || state === undefined) return undefined;
   const round = await takeRound(engine, who, called, state);
   if (round) return round;
@@ -99,12 +99,12 @@ async function roundOf({ engine, who, peer, called, context }: Linking): Promise
 
 /** Waits a while for the user to get done; undefined when they are not by then. Throws where they did not want to. */
 async function comeBack(it: Linking, { id }: Round): Promise<Ended | undefined> {
-  const { engine, who, context, patience } = it;
-  const response = inputResponse(context.mcpReq.inputResponses, KEY);
+  const { engine, who, request, patience } = it;
+  const response = inputResponse(request.inputResponses, KEY);
   if (response.kind === 'elicit' && response.action !== 'accept') {
     throw new TielineError('canceled', 'the user did not want to connect the account', { hint: NOT_AGAIN });
   }
-  const ended = await waitForEnd(engine, id, context, patience);
+  const ended = await waitForEnd(engine, id, request, patience);
   if (ended) await releaseAuthorization(engine, who, id);
   return ended;
 }

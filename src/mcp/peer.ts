@@ -32,14 +32,26 @@ type Envelope = {
   readonly [CLIENT_INFO_META_KEY]?: Implementation;
 };
 
+/** What a client says of itself, in one of the two ways there are. */
+export const peerFrom = (
+  era: Peer['era'],
+  capabilities: ClientCapabilities | undefined,
+  info: Pick<Implementation, 'name' | 'title'> | undefined,
+): Peer => ({ era, opensUrls: capabilities?.elicitation?.url !== undefined, name: nameOf(info) });
+
+/** The client of a request of today, by its `_meta`. */
+export const peerOfEnvelope = (meta: Envelope): Peer =>
+  peerFrom('modern', meta[CLIENT_CAPABILITIES_META_KEY], meta[CLIENT_INFO_META_KEY]);
+
+/** The era that the SDK has found a connection to be of. */
+export const eraOf = (server: Server | undefined): Peer['era'] =>
+  (server?.getNegotiatedProtocolVersion() ?? '') >= FIRST_MODERN ? 'modern' : 'legacy';
+
 /** The client of a call: clients of today say it with each request, those of 2025 at the start. */
 export function peerOf(server: Server, { mcpReq }: ServerContext, told: Told | undefined): Peer {
-  const era = (server.getNegotiatedProtocolVersion() ?? '') >= FIRST_MODERN ? 'modern' : 'legacy';
-  const envelope: Envelope = mcpReq.envelope ?? {};
-  const capabilities =
-    era === 'modern' ? envelope[CLIENT_CAPABILITIES_META_KEY] : (server.getClientCapabilities() ?? told?.capabilities);
-  const info = era === 'modern' ? envelope[CLIENT_INFO_META_KEY] : server.getClientVersion();
-  return { era, opensUrls: capabilities?.elicitation?.url !== undefined, name: nameOf(info) ?? told?.name };
+  if (eraOf(server) === 'modern') return peerOfEnvelope(mcpReq.envelope ?? {});
+  const peer = peerFrom('legacy', server.getClientCapabilities() ?? told?.capabilities, server.getClientVersion());
+  return { ...peer, name: peer.name ?? told?.name };
 }
 
 /** A name as a page can show it. */

@@ -1,5 +1,5 @@
 import type { Server } from '@modelcontextprotocol/server';
-import { StdioServerTransport, serveStdio } from '@modelcontextprotocol/server/stdio';
+import { serveStdio } from '@modelcontextprotocol/server/stdio';
 import { TielineError } from '../errors.ts';
 import type { Engine } from '../execute/engine.ts';
 import type { Principal } from '../integration/principal.ts';
@@ -7,7 +7,10 @@ import { log } from '../log.ts';
 import type { ChangeBus } from './bus.ts';
 import { type Places, watchChanges } from './changes.ts';
 import type { Linker } from './link.ts';
-import { listTools, mcpServer } from './server.ts';
+import { mcpServer } from './server.ts';
+import { openShortcut } from './shortcut.ts';
+import { toolListJson } from './tooljson.ts';
+import { StdioWire } from './wire.ts';
 
 export type StdioOptions = Places & {
   /** See `ServerOptions`. */
@@ -24,7 +27,9 @@ export type StdioOptions = Places & {
  */
 export async function runStdio(engine: Engine, who: Principal, options: StdioOptions): Promise<void> {
   const servers = new Set<Server>();
-  const wire = new StdioServerTransport();
+  const shortcut = openShortcut(engine, who, { link: options.link, server: () => [...servers].at(-1) });
+  const wire = new StdioWire(shortcut.intercept);
+  wire.onsend = shortcut.note;
   let problem: Error | undefined;
   const handle = serveStdio(
     () => {
@@ -50,12 +55,13 @@ export async function runStdio(engine: Engine, who: Principal, options: StdioOpt
     }
   } finally {
     stopWatching?.();
+    shortcut.close();
     await handle.close();
   }
 }
 
 /** Listens at once: stdin may end while the rest is still being set up. */
-function untilEnd(wire: StdioServerTransport): Promise<'over' | 'given up'> {
+function untilEnd(wire: StdioWire): Promise<'over' | 'given up'> {
   return new Promise((resolve) => {
     const close = wire.onclose;
     wire.onclose = () => {
@@ -76,7 +82,7 @@ async function announceChanges(
   let last: string | undefined;
   const look = async (definitions: boolean) => {
     if (definitions) await options.reload();
-    const now = JSON.stringify(await listTools(engine, who));
+    const now = Buffer.concat(await toolListJson(engine, who)).toString('base64');
     const isOther = last !== undefined && now !== last;
     last = now;
     if (isOther) for (const server of servers) await server.sendToolListChanged().catch(() => {});

@@ -3,7 +3,7 @@ import type { Engine } from '../execute/engine.ts';
 import type { Principal } from '../integration/principal.ts';
 import { log } from '../log.ts';
 import type { ChangeBus, Changed } from './bus.ts';
-import { listTools } from './server.ts';
+import { toolListJson } from './tooljson.ts';
 
 type Subscriber = { readonly who: Principal; readonly tell: () => void; last: Promise<string> };
 
@@ -50,9 +50,9 @@ async function look(engine: Engine, subscriber: Subscriber): Promise<void> {
 /** Of the whole list, of which only a few bytes are kept. What cannot be listed now counts as changed. */
 async function digest(engine: Engine, who: Principal): Promise<string> {
   try {
-    return createHash('sha256')
-      .update(JSON.stringify(await listTools(engine, who)))
-      .digest('base64');
+    const hash = createHash('sha256');
+    for (const bytes of await toolListJson(engine, who)) hash.update(bytes);
+    return hash.digest('base64');
   } catch (error) {
     log.debug('the tools cannot be listed', { error });
     return `unknown ${Math.random()}`;

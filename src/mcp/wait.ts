@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ServerContext } from '@modelcontextprotocol/server';
 import { TielineError } from '../errors.ts';
 import { type Progress, readAuthorization, readProgress } from '../execute/authorization.ts';
 import type { Engine } from '../execute/engine.ts';
+import type { CallRequest } from './call.ts';
 
 /** How a link ended. */
 export type Ended =
@@ -30,21 +30,21 @@ export async function endOf({ keystore }: Engine, id: string): Promise<Ended | u
 export async function waitForEnd(
   engine: Engine,
   id: string,
-  context: ServerContext,
+  request: CallRequest,
   patience: number,
 ): Promise<Ended | undefined> {
-  const { signal } = context.mcpReq;
+  const { signal } = request;
   for (let waited = 0; ; waited += PAUSE) {
     const ended = await endOf(engine, id);
     if (ended || waited >= patience) return ended;
-    tell(context, waited);
+    tell(request, waited);
     await sleep(Math.min(PAUSE, patience - waited), undefined, { signal }).catch(() => {});
     if (signal.aborted) throw new TielineError('canceled', 'the call was canceled');
   }
 }
 
 /** Below 1, as progress only grows, and the call itself counts from there. */
-function tell({ mcpReq: { _meta, notify } }: ServerContext, waited: number): void {
+function tell({ _meta, notify }: CallRequest, waited: number): void {
   const progressToken = _meta?.progressToken;
   if (progressToken === undefined || waited % (4 * PAUSE) !== 0) return;
   const progress = 1 - 1 / (2 + waited / PAUSE);

@@ -47,8 +47,8 @@ type Phase = 'connect' | 'headers' | 'body' | 'total';
 /** One request, one answer: capped, timed, decompressed. Redirects come back as they are. */
 export async function exchange(agent: Dispatcher, request: HttpRequest, limits: Limits): Promise<HttpResponse> {
   const response = await receive(agent, request, limits);
-  const bytes = await decode(response, limits.maxBytes);
-  return { ...response, bytes };
+  if (response.headers['content-encoding'] === undefined) return response;
+  return { ...response, bytes: await decode(response, limits.maxBytes) };
 }
 
 function receive(agent: Dispatcher, request: HttpRequest, limits: Limits): Promise<HttpResponse> {
@@ -59,7 +59,8 @@ function receive(agent: Dispatcher, request: HttpRequest, limits: Limits): Promi
     let over = false;
     let timer: NodeJS.Timeout | undefined;
     const total = setTimeout(() => fail(timedOut(url, 'total', timeouts)), limits.deadline - performance.now());
-    const answer = { status: 0, headers: {}, url };
+    let status = 0;
+    let received: HttpResponse['headers'] = NO_HEADERS;
     const chunks: Buffer[] = [];
     let size = 0;
 
@@ -72,6 +73,11 @@ function receive(agent: Dispatcher, request: HttpRequest, limits: Limits): Promi
       clearTimeout(timer);
       clearTimeout(total);
       signal?.removeEventListener('abort', cancel);
+    };
+    const finish = (): void => {
+      end();
+      const [only = NOTHING] = chunks;
+      resolve({ status, headers: received, bytes: chunks.length > 1 ? Buffer.concat(chunks, size) : only, url });
     };
     const fail = (error: Error): void => {
       if (over) return;
@@ -94,10 +100,10 @@ function receive(agent: Dispatcher, request: HttpRequest, limits: Limits): Promi
         limits.onSending();
         start('headers', timeouts.headersMs);
       },
-      onResponseStart(_, status, received) {
-        if (over || status < 200) return;
-        answer.status = status;
-        answer.headers = joined(received);
+      onResponseStart(_, code, headers) {
+        if (over || code < 200) return;
+        status = code;
+        received = joined(headers);
         if (method !== 'HEAD' && Number(received['content-length']) > maxBytes) return fail(tooLarge(url, maxBytes));
         start('body', timeouts.bodyMs);
       },
@@ -106,18 +112,15 @@ function receive(agent: Dispatcher, request: HttpRequest, limits: Limits): Promi
         chunks.push(chunk);
         timer?.refresh();
         try {
-          if (!limits.onData?.(chunk, answer)) return;
+          if (!limits.onData?.(chunk, { status, headers: received })) return;
         } catch (error) {
           return fail(error instanceof Error ? error : new Error(String(error)));
         }
-        end();
-        resolve({ ...answer, bytes: Buffer.concat(chunks, size) });
+        finish();
         controller?.abort(new Error('the rest is not wanted'));
       },
       onResponseEnd() {
-        if (over) return;
-        end();
-        resolve({ ...answer, bytes: Buffer.concat(chunks, size) });
+        if (!over) finish();
       },
       onResponseError(_, error) {
         fail(error);
@@ -141,8 +144,15 @@ function receive(agent: Dispatcher, request: HttpRequest, limits: Limits): Promi
   });
 }
 
+const NO_HEADERS = {};
+const NOTHING = Buffer.alloc(0);
+
 function joined(headers: Readonly<Record<string, string | string[] | undefined>>): Record<string, string> {
-  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, [value].flat().join(', ')]));
+  const texts: Record<string, string> = Object.create(null);
+  for (const [name, value = ''] of Object.entries(headers)) {
+    texts[name] = typeof value === 'string' ? value : value.join(', ');
+  }
+  return texts;
 }
 
 type Decoder = (bytes: Uint8Array, options: ZlibOptions) => Promise<Buffer>;
@@ -202,8 +212,8 @@ function timedOut({ host }: URL, phase: Phase, timeouts: Timeouts, cause?: unkno
 function failure(error: Error, { host }: URL): TielineError {
   if (error instanceof TielineError) return error;
   const code = codeOf(error);
-  const give = (kind: TielineError['code'], text: string): TielineError =>
-    new TielineError(kind, `${host} ${text}`, { cause: error });
+  const give = (kind: TielineError['code'], text: string, hint?: string): TielineError =>
+    new TielineError(kind, `${host} ${text}`, { hint, cause: error });
   if (code === 'UND_ERR_CONNECT_TIMEOUT' || code === 'ETIMEDOUT') {
     return give('upstream_timeout', `${LATE.connect} in time (connect timeout)`);
   }
@@ -215,10 +225,12 @@ function failure(error: Error, { host }: URL): TielineError {
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return give('upstream_unreachable', 'has no known address');
   if (code === 'ECONNREFUSED') return give('upstream_unreachable', 'refused the connection');
   if (/^(?:ERR_TLS|ERR_SSL|EPROTO|CERT|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO)/.test(code)) {
-    return give('upstream_unreachable', `could not be trusted or did not speak TLS (${code})`);
+    return give('upstream_unreachable', `could not be trusted or did not speak TLS (${code})`, TRUST);
   }
   return give('upstream_unreachable', 'broke the connection');
 }
+
+const TRUST = 'If its certificate is of an authority of your own, give that in PEM, as trustedCa.';
 
 function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';

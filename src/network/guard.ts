@@ -2,6 +2,7 @@ import { promises as dns, type LookupAddress } from 'node:dns';
 import { isIP, isIPv6, type LookupFunction } from 'node:net';
 import ipaddr from 'ipaddr.js';
 import type { Agent, buildConnector } from 'undici';
+import { BoundedMap } from '../bounded.ts';
 import { TielineError } from '../errors.ts';
 import { undici } from './undici.ts';
 
@@ -49,13 +50,25 @@ export function isPublicAddress(address: string): boolean {
   return parsed.range() === 'unicast';
 }
 
+/** Hosts whose place on the operator's list is remembered. */
+const MOST_KNOWN = 1_000;
+
 /** Whether the operator's list covers this host name or address at this port. */
 export type Exemption = (host: string, port: number) => boolean;
 
 /** @throws TielineError `config_invalid` for an entry that is neither a host, an address nor a range. */
 export function exemption(policy: NetworkPolicy): Exemption {
   const entries = policy.allowPrivate.map(readEntry);
-  return (host, port) => entries.some((it) => (it.port === undefined || it.port === port) && it.covers(host));
+  const known = new BoundedMap<string, boolean>(MOST_KNOWN);
+  return (host, port) => {
+    const place = `${host} ${port}`;
+    let covered = known.get(place);
+    if (covered === undefined) {
+      covered = entries.some((it) => (it.port === undefined || it.port === port) && it.covers(host));
+      known.set(place, covered);
+    }
+    return covered;
+  };
 }
 
 /** An agent that connects to public addresses and the operator's exemptions, and only to an address it has checked. */

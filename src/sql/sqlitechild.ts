@@ -1,14 +1,13 @@
 import { fork } from 'node:child_process';
-import { extname } from 'node:path';
+import { join } from 'node:path';
 import { nextTick } from 'node:process';
-import { fileURLToPath } from 'node:url';
 import { isErrorCode, TielineError } from '../errors.ts';
+import { packageFolder } from '../package.ts';
 import { type Page, tooLarge } from './page.ts';
 import type { Session } from './session.ts';
 import { type Answer, type Job, toSqlite } from './sqlitejob.ts';
 
-/** Beside this file and in the same language: compiled it ends in .js. */
-const SCRIPT = fileURLToPath(new URL(`./sqliteprocess${extname(import.meta.url)}`, import.meta.url));
+const SCRIPT = join(packageFolder, 'dist', 'sqliteprocess.js');
 
 /** Whether this Node has a node:sqlite that tells the columns of a result (22.16, 24). */
 export function hasNodeSqlite(): boolean {

@@ -1,7 +1,8 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import type { Credential } from '../../src/auth/credential.ts';
-import { type FreshOptions, freshCredential, refreshesDone } from '../../src/auth/fresh.ts';
+import { type FreshOptions, freshCredential } from '../../src/auth/fresh.ts';
+import { refreshesDone } from '../../src/auth/refreshes.ts';
 import type { AuthOption } from '../../src/connector/connector.ts';
 import { isTielineError, TielineError } from '../../src/errors.ts';
 import { storeKey } from '../../src/keystore/store.ts';

@@ -1,8 +1,9 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createLocalJWKSet, jwtVerify } from 'jose';
+import { createLocalJWKSet, createRemoteJWKSet, jwtVerify } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Home, makeHome } from '../e2e/home.ts';
+import { serveHome } from '../e2e/serve.ts';
 import { type Provider, startProvider } from '../execute/stage.ts';
 import { tieline } from './inprocess.ts';
 
@@ -67,13 +68,46 @@ describe('tieline keys', () => {
       seen.push(verified?.payload.sub);
       return verified ? { body: {} } : { status: 401 };
     });
-    const env = { TIELINE_URL: ISSUER };
+    const env = { TIELINE_URL: `${ISSUER}/` };
     const connected = await home.run(['connect', 'inner'], { env });
     expect(connected).toMatchObject({ code: 0, stderr: '' });
     expect((await home.run(['call', 'inner', 'things', 'get'], { env })).code).toBe(0);
     expect(seen).toEqual(['local', 'local']);
     // Another issuer is another Tieline.
     expect(await home.run(['call', 'inner', 'things', 'get'])).toMatchObject({ code: 1 });
+  });
+
+  it.each([
+    [{}, 'inner: tokens of the issuer tieline, whose public keys are printed by: tieline keys jwks'],
+    [
+      { TIELINE_URL: `${ISSUER}/` },
+      `tokens of the issuer ${ISSUER}, whose public keys are at ${ISSUER}/.well-known/jwks.json`,
+    ],
+  ])('are said by doctor to be what an API checks by, with %j', async (env, line) => {
+    expect((await home.run(['doctor'], { env })).stdout).toContain(line);
+  });
+
+  it('are at the address of the server whose tokens they are for, also where nobody has set one', async () => {
+    const { server, url, clientKey } = await serveHome(home);
+    try {
+      const keys = createRemoteJWKSet(new URL(`${url}/.well-known/jwks.json`));
+      const seen: unknown[] = [];
+      provider.answer(async ({ headers }) => {
+        const token = String(headers.authorization).slice('Bearer '.length);
+        seen.push((await jwtVerify(token, keys, { audience: provider.origin })).payload.iss);
+        return { body: {} };
+      });
+      const made = await fetch(`${url}/api/v1/integrations/connectors`, {
+        method: 'POST',
+        headers: { 'x-api-key': clientKey, 'content-type': 'application/json' },
+        body: JSON.stringify({ customer_name: 'ada', connector_type: 'inner', credentials: {} }),
+      });
+      expect(made.status).toBe(201);
+      expect(seen).toEqual([url]);
+    } finally {
+      server.child.kill('SIGTERM');
+      await server.ended;
+    }
   });
 
   it('puts a new key in front, and keeps the one before', async () => {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Home, makeHome } from '../e2e/home.ts';
-import { type Running, start, until } from '../e2e/program.ts';
+import { type Env, type Running, start, until } from '../e2e/program.ts';
 import { tieline } from './inprocess.ts';
 
 let home: Home;
@@ -16,8 +16,8 @@ afterAll(async () => {
 
 type Served = { readonly url: string; readonly organization?: string; readonly clientKey?: string };
 
-async function serve(args: readonly string[] = []): Promise<{ server: Running; served: Served }> {
-  const server = start(['serve', '--port', '0', '--json', ...args], { env: home.env, open: true });
+async function serve(args: readonly string[] = [], env: Env = {}): Promise<{ server: Running; served: Served }> {
+  const server = start(['serve', '--port', '0', '--json', ...args], { env: { ...home.env, ...env }, open: true });
   servers.push(server);
   await until(() => server.stdout().includes('}'), server.stderr);
   return { server, served: JSON.parse(server.stdout()) };
@@ -91,6 +91,28 @@ describe('tieline serve', () => {
     const ended = await home.run(['serve', '--json', ...args]);
     expect(ended.code).toBe(code);
     expect(JSON.parse(ended.stdout)).toMatchObject({ error: { code: error } });
+  });
+
+  it.each([
+    ['0.0.0.0', {}, 'with nothing before it'],
+    ['::', {}, 'with nothing before it'],
+    ['10.0.0.5', { TIELINE_URL: 'http://tieline.example.com' }, 'by http, without TLS'],
+    ['127.0.0.1.example.com', { TIELINE_URL: 'http://localhost.example.com' }, 'by http, without TLS'],
+  ])('does not open %s to other machines with %j, and says what would', async (host, env, why) => {
+    const { code, stdout } = await home.run(['serve', '--port', '0', '--json', '--host', host], { env });
+    expect(code).toBe(1);
+    expect(JSON.parse(stdout).error).toMatchObject({
+      code: 'config_invalid',
+      message: `${host} is reached by other machines ${why}`,
+      hint: expect.stringMatching(/proxy with TLS.*TIELINE_URL.*leave out --host/),
+    });
+  });
+
+  it.each(['https://tieline.example.com', 'http://localhost:8080'])('listens everywhere behind %s', async (url) => {
+    const { server, served } = await serve(['--host', '0.0.0.0'], { TIELINE_URL: `${url}/` });
+    expect(served.url).toBe(url);
+    server.child.kill('SIGTERM');
+    expect((await server.ended).code).toBe(0);
   });
 
   it('says what is wrong with TIELINE_URL', async () => {

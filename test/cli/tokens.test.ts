@@ -1,3 +1,5 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Home, makeHome } from '../e2e/home.ts';
 import { tieline } from './inprocess.ts';
@@ -33,11 +35,21 @@ describe('tieline tokens', () => {
   it.each([
     [['create', 'ada', 'x', '--scopes', 'admin'], 2, 'usage'],
     [['create', 'ada', 'x', '--scopes', 'read,admin'], 2, 'usage'],
+    [['create', 'ada', 'x', '--scopes', 'sandbox:read'], 2, 'usage'],
     [['create', 'ada', 'x', '--days', '0'], 2, 'usage'],
     [['create', 'ada', 'x', '--days', '1.5'], 2, 'usage'],
     [['create', 'nobody', 'x'], 1, 'user_unknown'],
     [['list', 'nobody'], 1, 'user_unknown'],
   ])('does not take %j', async (args, code, error) => {
     expect(await json(...args)).toMatchObject({ code, value: { error: { code: error } } });
+  });
+
+  it('takes scopes for one connector where config.yaml has them', async () => {
+    const file = join(home.path, 'config.yaml');
+    const config = JSON.parse(await readFile(file, 'utf8'));
+    await writeFile(file, JSON.stringify({ ...config, server: { scopes: 'per-connector' } }));
+    const made = await json('create', 'ada', 'narrow', '--scopes', 'sandbox:write,sandbox:read,manage');
+    expect(made.value.scopes).toEqual(['manage', 'sandbox:read', 'sandbox:write']);
+    expect((await json('create', 'ada', 'x', '--scopes', 'nowhere:read')).code).toBe(2);
   });
 });

@@ -77,3 +77,23 @@ export function savingOf(given: object, more: Values = {}): Saving & { readonly 
     input: { ...inputOf(connection), ...more },
   };
 }
+
+export const SECRET = 'the-secret-0123456789';
+
+/** Answers who is right, and 401 to everybody else. */
+export const only =
+  (isRight: (it: Seen) => boolean) =>
+  (it: Seen): Reply =>
+    isRight(it) ? { body: { ok: true } } : { status: 401, body: { error: 'who are you?' } };
+
+export const bearing = (value: string, header = 'authorization') => only((it) => it.headers[header] === value);
+
+/** An API that wants the secret as a token, and what makes a connection to it. */
+export const GIVEN = { testPath: '/health', auth: { type: 'raw_bearer_token', token: SECRET } };
+
+export async function openDesk(given: object = {}) {
+  const api = await startApi(bearing(`Bearer ${SECRET}`));
+  const opened = await openPlace();
+  const saving = savingOf({ baseUrl: api.url, ...GIVEN, ...given });
+  return { api, ...opened, saving };
+}

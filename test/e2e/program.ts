@@ -51,8 +51,12 @@ process.once('exit', () => {
 });
 
 /** Starts `tieline …` as a process of its own. */
-export function start(args: readonly string[], { env, input = '', cwd, open, uid }: Options = {}): Running {
-  const child = spawn(process.execPath, [mainFile, ...args], {
+export const start = (args: readonly string[], options: Options = {}): Running =>
+  startNode([mainFile, ...args], options);
+
+/** Starts a program of Node as a process of its own. */
+export function startNode(args: readonly string[], { env, input = '', cwd, open, uid }: Options = {}): Running {
+  const child = spawn(process.execPath, args, {
     env: environment(env),
     stdio: 'pipe',
     ...(cwd !== undefined && { cwd }),

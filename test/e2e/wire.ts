@@ -62,9 +62,9 @@ export class Wire {
     return this.request('tools/call', { name, arguments: args });
   }
 
-  async initialize(): Promise<Message> {
+  async initialize(capabilities: object = {}): Promise<Message> {
     const clientInfo = { name: 'wire', version: '1' };
-    const answer = await this.request('initialize', { protocolVersion: '2025-11-25', capabilities: {}, clientInfo });
+    const answer = await this.request('initialize', { protocolVersion: '2025-11-25', capabilities, clientInfo });
     this.send({ method: 'notifications/initialized' });
     return answer;
   }

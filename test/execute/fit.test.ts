@@ -4,20 +4,21 @@ import { fitResult, LONGEST_RESULT } from '../../src/execute/fit.ts';
 import { failureOf } from './stage.ts';
 
 const meta = { integration: 'main', page: { cursor: 'next', hasMore: true } };
+const fitted = (data: unknown) => fitResult({ data, json: JSON.stringify(data), meta });
 const length = (value: unknown): number => JSON.stringify(value).length;
 
 describe('fitResult', () => {
   it.each([[[]], [null], [{ a: 1 }], ['x'.repeat(LONGEST_RESULT - 2)], [['x'.repeat(LONGEST_RESULT - 4)]]])(
     'leaves what fits as it is',
     (data) => {
-      const result = { data, meta };
+      const result = { data, json: JSON.stringify(data), meta };
       expect(fitResult(result)).toBe(result);
     },
   );
 
   it('keeps of a long list the first records, says so, and gives no cursor that would skip the rest', () => {
     const data = Array.from({ length: 100 }, (_, id) => ({ id, text: 'x'.repeat(1_000) }));
-    const { data: kept, meta: said } = fitResult({ data, meta });
+    const { data: kept, meta: said } = fitted(data);
     const { length: count } = kept as unknown[];
     expect(count).toBeGreaterThan(70);
     expect(said).toEqual({
@@ -32,7 +33,8 @@ describe('fitResult', () => {
     fc.assert(
       fc.property(sizes, fc.constantFrom('x', 'ü', '"', '\u0001'), (sizes, unit) => {
         const data = sizes.map((size) => unit.repeat(size / (length(unit) - 2)));
-        const { data: kept } = fitResult({ data, meta }) as { data: string[] };
+        const { data: kept, json } = fitted(data) as { data: string[]; json: string };
+        expect(json).toBe(JSON.stringify(kept));
         expect(length(kept)).toBeLessThanOrEqual(LONGEST_RESULT);
         expect(kept).toEqual(data.slice(0, kept.length));
         if (kept.length < data.length)
@@ -46,7 +48,7 @@ describe('fitResult', () => {
     ['a text', 'x'.repeat(LONGEST_RESULT)],
     ['a record', ['x'.repeat(LONGEST_RESULT), 'short']],
   ])('refuses %s that is too long by itself', async (_, data) => {
-    const error = await failureOf(() => fitResult({ data, meta }));
+    const error = await failureOf(() => fitted(data));
     expect(error.code).toBe('result_too_large');
     expect(error.hint).toMatch(/^Ask for less/);
   });

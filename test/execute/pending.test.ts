@@ -33,6 +33,7 @@ async function setUp() {
     option: 'token',
     settings: {},
     createdAt: Date.now(),
+    pendingUntil: Date.now() + 3_600_000,
   });
   const ask = (identifier: string, who = alice) => addPendingIntegration(keystore, who, expectation(identifier));
   return { stage, engine: stage.engine, connector, all, ask };

@@ -54,6 +54,20 @@ describe('checkPolicy', () => {
     expect(() => checkPolicy(openPolicy, alice, create)).not.toThrow();
   });
 
+  it.each(['create', 'list'])('lets through %s by the scope of its connector', (name) => {
+    const scopes = new Set([name === 'list' ? ('sample:read' as const) : ('sample:write' as const)]);
+    expect(() => checkPolicy(openPolicy, { ...alice, scopes }, connector.action('things', name))).not.toThrow();
+  });
+
+  it.each([
+    ['a write by what reads', 'sample:read'],
+    ['an action by the scope of another connector', 'sampler:write'],
+    ['an action by the scope of another, whose name ends alike', 'other:sample:write'],
+  ] as const)('refuses %s', async (_, scope) => {
+    const refused = () => checkPolicy(openPolicy, { ...alice, scopes: new Set([scope]) }, create);
+    expect((await failureOf(refused)).code).toBe('policy_denied');
+  });
+
   it.each([
     ['an action behind its alias', { ...openPolicy, deny: ['things.create'] }, alice, create, 'is switched off'],
     [

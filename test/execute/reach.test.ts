@@ -30,8 +30,8 @@ describe('requests with an account of another connector', () => {
     const both = delegatedReach(own, account);
     expect([...both.hosts].sort()).toEqual(['api.example', 'shared.example']);
     expect(both.home?.href).toBe('https://api.example/');
-    expect(both.tls.ca).toBe('ITS CA');
-    expect(delegatedReach(own, reach('https://api.example')).tls.ca).toBeUndefined();
+    expect(both.tls?.ca).toBe('ITS CA');
+    expect(delegatedReach(own, reach('https://api.example')).tls?.ca).toBeUndefined();
   });
 
   it.each([

@@ -26,6 +26,8 @@ type Subject = {
 const ENDLESS =
   'WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers) SELECT max(n) FROM numbers';
 
+const hostField = { type: 'object', properties: { host: { type: 'string', title: 'Host' } } };
+
 const subjects: readonly Subject[] = [
   {
     name: 'PostgreSQL',
@@ -153,7 +155,8 @@ describe.each(subjects)('the connector sql with $name$reason', ({ reason, place,
         connectorOf({
           transport: 'sql',
           server: { address: '{{ input }}', timeouts: { total: '400ms' } },
-          auth: { options: { address: { title: 'Address', type: 'none' } } },
+          // A field that the form does not have would be taken for a secret, here and in whatever test comes after.
+          auth: { options: { address: { title: 'Address', type: 'none', ui: { schema: hostField } } } },
           entities: things({ wait: { ...reading, sql: { statement: endless } } }),
         }),
       );

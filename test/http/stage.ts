@@ -1,14 +1,17 @@
+import type { RequestListener } from 'node:http';
 import { openSigningKeys } from '../../src/auth/signingkeys.ts';
 import { buildCatalog } from '../../src/connector/catalog.ts';
 import type { Connector } from '../../src/connector/connector.ts';
 import type { Values } from '../../src/connector/values.ts';
 import type { AuditRecord } from '../../src/execute/audit.ts';
 import type { Engine } from '../../src/execute/engine.ts';
-import { openPolicy } from '../../src/execute/policy.ts';
+import { openPolicy, type Policy } from '../../src/execute/policy.ts';
 import { httpApp } from '../../src/http/app.ts';
 import { agentLink } from '../../src/http/connect/agentlink.ts';
 import { type Backend, defaultLimits, type Limits } from '../../src/http/context.ts';
-import { listen } from '../../src/http/listen.ts';
+import { openGates } from '../../src/http/gates.ts';
+import { listen, webListener } from '../../src/http/listen.ts';
+import { mcpShortcut } from '../../src/http/shortcut.ts';
 import { createClientKey } from '../../src/integration/clientkey.ts';
 import { createOrganization } from '../../src/integration/organization.ts';
 import { type Keystore, memoryKeystore } from '../../src/keystore/keystore.ts';
@@ -59,7 +62,9 @@ export async function openHttpStage(
     readonly limits?: Partial<Limits>;
     readonly app?: Values;
     readonly keystore?: Keystore;
+    readonly scopeGrain?: Engine['scopeGrain'];
     readonly extension?: Extension;
+    readonly policy?: Policy;
     /** How long a call waits for a user who links an account, in milliseconds. */
     readonly patience?: number;
     /** More of what the routes stand on. */
@@ -79,7 +84,8 @@ export async function openHttpStage(
     keystore,
     sender,
     audit: { write: (record) => void audit.push(record), close: async () => {} },
-    policy: () => openPolicy,
+    policy: () => options.policy ?? openPolicy,
+    scopeGrain: options.scopeGrain,
     app: async () => options.app ?? {},
     changed: bus.publish,
     now,
@@ -88,15 +94,16 @@ export async function openHttpStage(
   const limits = { ...defaultLimits, requests: 100_000, ...options.limits };
   // The address is known when the server listens, and the app needs it.
   let app: ReturnType<typeof httpApp> | undefined;
-  const listening = await listen((request, env) => app?.fetch(request, env) ?? new Response(null, { status: 503 }), {
-    host: '127.0.0.1',
-    port: 0,
-  });
+  let serving: RequestListener = (_, outgoing) => void outgoing.writeHead(503).end();
+  const listening = await listen((incoming, outgoing) => serving(incoming, outgoing), { host: '127.0.0.1', port: 0 });
   url = `http://127.0.0.1:${listening.port}`;
   const link: Linker = (who, wanted) => agentLink({ engine, url }, who, { ...wanted, requires: 'session' });
   const { extension, patience = 300 } = options;
   const mcp = openMcpHttp(engine, { bus, extension, link, patience });
-  app = httpApp({ engine, signingKeys, url, limits, mcp, ...options.backend?.(engine, url) });
+  const backend = { engine, signingKeys, url, limits, mcp, ...options.backend?.(engine, url) };
+  const gates = openGates(limits);
+  app = httpApp(backend, gates);
+  serving = mcpShortcut(backend, gates, webListener(app.fetch));
 
   let document: Parameters<typeof misfits>[0] | undefined;
   /** Every answer of the API keeps to the document that the API gives of itself. */

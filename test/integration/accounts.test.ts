@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { Credential } from '../../src/auth/credential.ts';
 import {
   addIntegration,
@@ -9,6 +9,7 @@ import {
   readAllIntegrations,
   readIntegrations,
   removeIntegration,
+  removePending,
   renameIntegration,
   replaceCredential,
   setDefaultIntegration,
@@ -17,6 +18,7 @@ import {
 } from '../../src/integration/accounts.ts';
 import { readApp, writeApp } from '../../src/integration/app.ts';
 import type { Integration } from '../../src/integration/integration.ts';
+import { locateIntegration } from '../../src/integration/locator.ts';
 import type { Principal } from '../../src/integration/principal.ts';
 import { findIntegration, resolveIntegration } from '../../src/integration/resolve.ts';
 import { memoryKeyring } from '../../src/keystore/keyring.ts';
@@ -35,6 +37,14 @@ const account = (identifier: string, createdAt: number, connector = 'desk'): Omi
   settings: {},
   account: {},
   createdAt,
+});
+
+const DAY = 24 * 3_600_000;
+
+/** One that is waited for, for a day. */
+const awaited = (identifier: string, createdAt: number) => ({
+  ...account(identifier, createdAt),
+  pendingUntil: createdAt + DAY,
 });
 
 const add = (keystore: Keystore, who: Principal, identifier: string, createdAt = 0, connector = 'desk') =>
@@ -71,6 +81,7 @@ class Model {
   run({ act, name, other, at }: Command): string | undefined {
     const found = this.items.find((it) => it.name === name);
     if (act === 'add' || act === 'await') {
+      if (found && act === 'await' && !found.token) return undefined;
       if (found) return 'integration_exists';
       this.items.push({ name, at, token: act === 'add' ? `token of ${name}` : undefined, disabled: false });
       if (act === 'add') this.default ??= name;
@@ -105,7 +116,7 @@ const LATER = Date.now();
 
 async function run(keystore: Keystore, who: Principal, { act, name, other, at }: Command): Promise<unknown> {
   if (act === 'add') return add(keystore, who, name, at);
-  if (act === 'await') return addPendingIntegration(keystore, who, account(name, LATER));
+  if (act === 'await') return addPendingIntegration(keystore, who, awaited(name, LATER));
   if (act === 'connect') {
     const there = findIntegration(await readIntegrations(keystore, who, 'desk'), 'desk', name);
     return connectPending(keystore, who, there, account(name, at), credentialOf(name));
@@ -178,8 +189,7 @@ describe('the accounts of a user', () => {
 });
 
 describe('a pending account', () => {
-  const DAY = 24 * 3_600_000;
-  const wanted = (identifier: string) => account(identifier, 1_000);
+  const wanted = (identifier: string) => awaited(identifier, 1_000);
 
   it('is gone after a day, with its identifier free again', async () => {
     const { keystore } = await inMemory();
@@ -189,6 +199,31 @@ describe('a pending account', () => {
     const all = await readAllIntegrations(keystore, ada, ['desk'], 1_000 + DAY);
     expect(all.get('desk')?.items).toEqual([]);
     expect((await add(keystore, ada, 'a')).identifier).toBe('a');
+  });
+
+  it('is one, whoever else waits for it', async () => {
+    const { keystore } = await inMemory();
+    const [first, second] = await Promise.all(
+      [1, 2].map(() => addPendingIntegration(keystore, ada, awaited('a', LATER))),
+    );
+    expect(second).toEqual(first);
+    await removePending(keystore, ada, 'desk', 'b');
+    expect((await readIntegrations(keystore, ada, 'desk')).items).toEqual([first]);
+    await removePending(keystore, ada, 'desk', 'a');
+    expect((await readIntegrations(keystore, ada, 'desk')).items).toEqual([]);
+    expect(await locateIntegration(keystore, 'org', first?.id ?? '')).toBeUndefined();
+  });
+
+  it('is found by its id for as long as it is there, and for ever once it is connected', async () => {
+    const { keystore } = await inMemory();
+    const pending = await addPendingIntegration(keystore, ada, { ...awaited('a', LATER), pendingUntil: LATER + 1_500 });
+    const lost = await addPendingIntegration(keystore, ada, { ...awaited('b', LATER), pendingUntil: LATER + 1_500 });
+    await connectPending(keystore, ada, pending, account('a', LATER), credentialOf('a'));
+    await removePending(keystore, ada, 'desk', 'a');
+    const there = ({ id }: Integration) => locateIntegration(keystore, 'org', id);
+    await vi.waitFor(async () => expect(await there(lost)).toBeUndefined(), 10_000);
+    expect(await there(pending)).toEqual({ user: 'ada', connector: 'desk' });
+    expect((await readIntegrations(keystore, ada, 'desk')).items).toMatchObject([{ id: pending.id }]);
   });
 
   it('cannot be connected once it is gone, and leaves no credential', async () => {
@@ -218,7 +253,7 @@ describe('a pending account', () => {
 
   it('keeps the name that it was given meanwhile', async () => {
     const { keystore } = await inMemory();
-    const pending = await addPendingIntegration(keystore, ada, { ...wanted('a'), createdAt: LATER });
+    const pending = await addPendingIntegration(keystore, ada, awaited('a', LATER));
     await renameIntegration(keystore, ada, 'desk', 'a', 'b');
     const connected = await connectPending(keystore, ada, pending, account('a', LATER), credentialOf('a'));
     expect(connected).toMatchObject({ id: pending.id, identifier: 'b' });
@@ -226,10 +261,11 @@ describe('a pending account', () => {
 
   it('is nothing to another user who knows its id', async () => {
     const place = await inMemory();
-    const pending = await addPendingIntegration(place.keystore, ada, { ...wanted('a'), createdAt: LATER });
+    const pending = await addPendingIntegration(place.keystore, ada, awaited('a', LATER));
     const bob = principal('org', 'bob');
     const stolen = connectPending(place.keystore, bob, pending, account('a', LATER), credentialOf('b'));
     expect(await codeOf(stolen)).toBe('integration_unknown');
+    expect(await locateIntegration(place.keystore, 'org', pending.id)).toMatchObject({ user: 'ada' });
     expect((await readIntegrations(place.keystore, ada, 'desk')).items).toEqual([pending]);
     expect(await credentialsIn(place)).toBe(0);
   });

@@ -42,8 +42,7 @@ const call = async (name: string, args: Record<string, unknown> = {}) => {
 
 describe('tools for accounts', () => {
   it('are listed by scope, in order, with all that a model needs', () => {
-    const names = (...scopes: ('read' | 'write' | 'manage')[]) =>
-      accountTools({ ...alice, scopes: new Set(scopes) }).map((it) => it.name);
+    const names = (...scopes: ('read' | 'write' | 'manage')[]) => accountTools(new Set(scopes)).map((it) => it.name);
     expect(names('read', 'write')).toEqual(['integrations_list']);
     expect(names('read', 'manage')).toEqual([
       'integrations_connect',
@@ -51,7 +50,7 @@ describe('tools for accounts', () => {
       'integrations_list',
       'integrations_set_default',
     ]);
-    for (const tool of accountTools(alice)) {
+    for (const tool of accountTools(alice.scopes)) {
       expect(tool.annotations).toEqual({
         title: tool.title,
         readOnlyHint: tool.name === 'integrations_list',
@@ -126,5 +125,41 @@ describe('tools for accounts', () => {
     expect(answer.structuredContent.error?.code).toBe('integration_unknown');
     await theirs.close();
     expect(await call('integrations_list')).toMatchObject({ data: [{ identifier: 'ada' }] });
+  });
+
+  it('leave a line each in the audit: who, what, which account, how it ended', async () => {
+    await link('ada');
+    await link('grace');
+    const { user, organization } = await principal();
+    stage.audit.length = 0;
+    await call('integrations_list');
+    await call('integrations_set_default', { connector: 'sandbox', identifier: 'grace' });
+    await call('integrations_set_default', { connector: 'sandbox', identifier: 'nobody' });
+    await call('integrations_connect', { connector: 'sandbox', identifier: 'ada', reconnect: true });
+    await call('integrations_connect', { connector: 'sandbox', identifier: 'ada' });
+    await call('integrations_connect', { connector: 'sandpit' });
+    await call('integrations_disconnect', { connector: 'sandbox', identifier: 'ada' });
+    await call('integrations_disconnect', { connector: 'sandbox', identifier: 5 });
+    const line = (action: string, outcome: string, integration?: string, connector?: string) => ({
+      at: expect.stringMatching(/^\d{4}-/),
+      organization,
+      user,
+      ...(connector !== undefined && { connector }),
+      entity: 'integrations',
+      action,
+      ...(integration !== undefined && { integration }),
+      outcome,
+      ms: expect.any(Number),
+    });
+    expect(JSON.parse(JSON.stringify(stage.audit))).toEqual([
+      line('list', 'ok'),
+      line('set_default', 'ok', 'grace', 'sandbox'),
+      line('set_default', 'integration_unknown', undefined, 'sandbox'),
+      line('connect', 'integration_required', 'ada', 'sandbox'),
+      line('connect', 'integration_exists', undefined, 'sandbox'),
+      line('connect', 'connector_unknown', undefined, 'sandpit'),
+      line('disconnect', 'ok', 'ada', 'sandbox'),
+      line('disconnect', 'arguments_invalid', undefined, 'sandbox'),
+    ]);
   });
 });

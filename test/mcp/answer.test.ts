@@ -6,11 +6,11 @@ import { failureOf } from '../execute/stage.ts';
 
 const meta = { integration: 'main' };
 const file = (name: string, mimeType: string, bytes: Uint8Array | string) =>
-  resultAnswer({ data: null, meta, file: { name, mimeType, bytes: Buffer.from(bytes) } }).content[1];
+  resultAnswer({ data: null, json: 'null', meta, file: { name, mimeType, bytes: Buffer.from(bytes) } }).content[1];
 
 describe('resultAnswer', () => {
   it.each([[null], [[]], [{ a: 'ü"\n' }], ['text'], [0], [false]])('says %j twice over', (data) => {
-    const { content, structuredContent, isError } = resultAnswer({ data, meta });
+    const { content, structuredContent, isError } = resultAnswer({ data, json: JSON.stringify(data), meta });
     expect(structuredContent).toEqual({ data, meta });
     expect(content).toHaveLength(1);
     expect(content[0]?.type === 'text' && JSON.parse(content[0].text)).toEqual({ data, meta });
@@ -49,7 +49,12 @@ describe('resultAnswer', () => {
   it('takes only the bytes of the file out of their buffer', () => {
     const all = Buffer.from('before-inside-after');
     const bytes = new Uint8Array(all.buffer, all.byteOffset + 7, 6);
-    const { content } = resultAnswer({ data: null, meta, file: { name: 'a', mimeType: 'text/plain', bytes } });
+    const { content } = resultAnswer({
+      data: null,
+      json: 'null',
+      meta,
+      file: { name: 'a', mimeType: 'text/plain', bytes },
+    });
     expect(content[1]).toMatchObject({ resource: { text: 'inside' } });
   });
 

@@ -45,7 +45,7 @@ describe('a call that lacks an account', () => {
     const need = { failure: { code: 'integration_required' }, mayRepeat: true };
     expect(await run('sample_things_upload', {}, bob)).toMatchObject({ ...need, wanted: { connector: 'sample' } });
     const waiting = { connector: 'sample', identifier: 'work', option: 'token', settings: {}, createdAt: Date.now() };
-    await addPendingIntegration(stage.keystore, bob, waiting);
+    await addPendingIntegration(stage.keystore, bob, { ...waiting, pendingUntil: Date.now() + 3_600_000 });
     const wanted = { connector: 'sample', identifier: 'work' };
     expect(await run('sample_things_get', {}, bob)).toMatchObject({ ...need, wanted });
     expect(await run('sample_things_get', { integration: 'work' }, bob)).toMatchObject({ ...need, wanted });

@@ -230,6 +230,12 @@ describe('scopes', () => {
     expect((await stage.post(token, batch.slice(0, 1))).status).toBe(200);
   });
 
+  it('for one connector mean nothing where the operator has none', async () => {
+    expect(await toolsOf(await list(await accessToken({ scope: 'sample:read sample:write' })))).toEqual([]);
+    const body = { name: 'x', scopes: ['sample:read'] };
+    expect((await stage.request('POST', '/tokens', { as: ada.token, body })).status).toBe(400);
+  });
+
   it('none: nothing is listed', async () => {
     expect(await toolsOf(await list(await accessToken({ scope: '' })))).toEqual([]);
   });

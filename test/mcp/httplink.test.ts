@@ -118,6 +118,13 @@ describe('a client of 2026-07-28 that opens addresses', () => {
       default: true,
       status: 'active',
     });
+    const lines = stage.audit
+      .filter((it) => it.user === person.id)
+      .map((it) => [it.action, it.integration, it.outcome]);
+    expect(lines).toEqual([
+      ['connect', undefined, 'integration_required'],
+      ['connect', 'work', 'ok'],
+    ]);
     await client.close();
   });
 

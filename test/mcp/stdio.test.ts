@@ -158,7 +158,9 @@ describe('the end', () => {
     wire.write(`{"jsonrpc":"2.0","id":1,"method":"${'x'.repeat(11 * 1024 * 1024)}`);
     const { code, stderr } = await wire.running.ended;
     expect(code).toBe(2);
-    expect(stderr).toMatch(/^tieline: the connection was given up: ReadBuffer exceeded maximum size .*\[usage\]\n$/);
+    expect(stderr).toMatch(
+      /^tieline: the connection was given up: a message is longer than 10485760 bytes \[usage\]\n$/,
+    );
   });
 
   it('does not come from one that was killed: its home goes on', async () => {

@@ -1,9 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { INTEGRATION_ARGUMENT } from '../../src/connector/action.ts';
+import { INTEGRATION_ARGUMENT, type Tool } from '../../src/connector/action.ts';
 import { buildCatalog } from '../../src/connector/catalog.ts';
+import type { Engine } from '../../src/execute/engine.ts';
 import { openPolicy, type Policy } from '../../src/execute/policy.ts';
 import type { Integrations } from '../../src/integration/integration.ts';
-import { toolList } from '../../src/mcp/tools.ts';
+import { memoryKeystore } from '../../src/keystore/keystore.ts';
+import { storeKey } from '../../src/keystore/store.ts';
+import { toolListJson } from '../../src/mcp/tooljson.ts';
+import { listTools } from '../../src/mcp/tools.ts';
 import { alice, connectorOf, reading, things } from '../execute/stage.ts';
 
 const request = { path: '/' };
@@ -34,31 +38,41 @@ function accounts(identifiers: readonly string[], standard = 0): Integrations {
   return { items, default: items[standard]?.id ?? null };
 }
 
-function list(more: { who?: typeof alice; all?: Record<string, Integrations>; policy?: Record<string, Policy> } = {}) {
-  const { who = alice, all = {}, policy = {} } = more;
-  return toolList(catalog, who, new Map(Object.entries(all)), (connector) => policy[connector] ?? openPolicy);
+type Given = { who?: typeof alice; all?: Record<string, Integrations>; policy?: Record<string, Policy> };
+
+/** What is listed of connectors; made in both ways, which have to agree. */
+async function list({ who = alice, all = {}, policy = {} }: Given = {}): Promise<readonly Tool[]> {
+  const keystore = await memoryKeystore();
+  for (const [connector, integrations] of Object.entries(all)) {
+    await keystore.write(storeKey('integrations', who.organization, who.user, connector), integrations);
+  }
+  const engine = { catalog, keystore, policy: (connector: string) => policy[connector] ?? openPolicy } as Engine;
+  const tools = await listTools(engine, who);
+  expect(Buffer.concat(await toolListJson(engine, who)).toString()).toBe(JSON.stringify(tools));
+  await keystore.close();
+  return tools.filter((it) => !it.name.startsWith('integrations_'));
 }
 
-const names = (...more: Parameters<typeof list>) => list(...more).map((it) => it.name);
+const names = async (given?: Given) => (await list(given)).map((it) => it.name);
 const ALL = ['another_things_list', 'sample_things_create', 'sample_things_get', 'sample_things_list'];
 
-describe('toolList', () => {
-  it('is sorted by name, and the same each time', () => {
-    expect(names()).toEqual(ALL);
+describe('the tools of a caller', () => {
+  it('is sorted by name, and the same each time', async () => {
+    expect(await names()).toEqual(ALL);
     const all = { sample: accounts(['b', 'a']) };
-    expect(JSON.stringify(list({ all }))).toBe(JSON.stringify(list({ all })));
+    expect(JSON.stringify(await list({ all }))).toBe(JSON.stringify(await list({ all })));
   });
 
-  it('gives the very tools of the catalog where there is no account to name', () => {
-    for (const tool of list({ all: { sample: accounts([]) } })) expect(catalog.tools).toContain(tool);
+  it('gives the very tools of the catalog where there is no account to name', async () => {
+    for (const tool of await list({ all: { sample: accounts([]) } })) expect(catalog.tools).toContain(tool);
   });
 
   it.each([
     ['what reads', new Set(['read' as const]), ALL.filter((it) => !it.includes('create'))],
     ['what writes', new Set(['write' as const]), ['sample_things_create']],
     ['nothing', new Set(['manage' as const]), []],
-  ])('shows %s to a caller with those scopes', (_, scopes, expected) => {
-    expect(names({ who: { ...alice, scopes } })).toEqual(expected);
+  ])('shows %s to a caller with those scopes', async (_, scopes, expected) => {
+    expect(await names({ who: { ...alice, scopes } })).toEqual(expected);
   });
 
   it.each<[string, Policy, string[]]>([
@@ -69,12 +83,12 @@ describe('toolList', () => {
     ],
     ['that allows some', { ...openPolicy, allow: ['*.get'] }, ['another_things_list', 'sample_things_get']],
     ['that denies all', { ...openPolicy, deny: ['*'] }, ['another_things_list']],
-  ])('holds to a policy %s', (_, policy, expected) => {
-    expect(names({ policy: { sample: policy } })).toEqual(expected);
+  ])('holds to a policy %s', async (_, policy, expected) => {
+    expect(await names({ policy: { sample: policy } })).toEqual(expected);
   });
 
-  it('names the accounts of the connector at hand, the default one among them', () => {
-    const tools = list({ all: { sample: accounts(['work', 'home'], 1), another: accounts(['x']) } });
+  it('names the accounts of the connector at hand, the default one among them', async () => {
+    const tools = await list({ all: { sample: accounts(['work', 'home'], 1), another: accounts(['x']) } });
     const descriptions = tools.map((it) => {
       const { properties } = it.inputSchema as { properties: { integration: { description: string } } };
       return properties.integration.description;
@@ -83,15 +97,15 @@ describe('toolList', () => {
     expect(descriptions).toEqual(['Identifier of the account to use: x (default).', ours, ours, ours]);
   });
 
-  it('names no more than twelve', () => {
-    const [tool] = list({ all: { another: accounts(Array.from({ length: 15 }, (_, i) => `n${i}`)) } });
+  it('names no more than twelve', async () => {
+    const [tool] = await list({ all: { another: accounts(Array.from({ length: 15 }, (_, i) => `n${i}`)) } });
     expect(JSON.stringify(tool)).toContain('n10, n11, and 3 more.');
     expect(JSON.stringify(tool)).not.toContain('n12');
   });
 
-  it('changes nothing of a tool but that one argument', () => {
+  it('changes nothing of a tool but that one argument', async () => {
     const before = JSON.stringify(catalog.tools);
-    const named = list({ all: { sample: accounts(['work']), another: accounts(['work']) } });
+    const named = await list({ all: { sample: accounts(['work']), another: accounts(['work']) } });
     const description = 'Identifier of the account to use: work (default).';
     expect(JSON.stringify(named).replaceAll(description, INTEGRATION_ARGUMENT.description)).toBe(before);
     expect(JSON.stringify(catalog.tools)).toBe(before);

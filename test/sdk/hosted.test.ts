@@ -1,6 +1,5 @@
 import { inspect } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { addPendingIntegration } from '../../src/integration/accounts.ts';
 import type { Sandbox } from '../../src/sandbox/sandbox.ts';
 import { startSandbox } from '../../src/sandbox/sandbox.ts';
 import { connector } from '../../src/sdk/connector.ts';
@@ -128,11 +127,10 @@ describe('a user', () => {
   });
 
   it('has nothing while an account is yet to be connected', async () => {
-    const { id: user } = await tieline.createUser('wanda');
-    const who = { organization: acme.organization, user, scopes: new Set(['manage'] as const) };
-    const wanted = { connector: 'sandbox', identifier: 'work', option: 'oauth', settings: {}, createdAt: Date.now() };
-    await addPendingIntegration(stage.keystore, who, wanted);
+    await tieline.createUser('wanda');
     const { integrations } = tieline.customer('wanda');
+    await tieline.organization.update({ redirectUrls: ['https://app.example/done'] });
+    await integrations.initiate('sandbox', 'https://app.example/done', { name: 'work' });
     expect(await integrations.list()).toMatchObject([{ identifier: 'work', status: 'pending' }]);
     expect(await integrations.has('sandbox')).toBe(false);
   });

@@ -72,6 +72,11 @@ describe('an account', () => {
     const { option, input } = OPTIONS[name] ?? {};
     const entities = things({
       get: { ...reading, request: { path: '/thing' } },
+      file: {
+        ...reading,
+        request: { path: '/thing' },
+        result: { file: { name: '{{ response.headers["x-name"] }}' } },
+      },
       computed: {
         ...reading,
         request: { path: '/thing' },
@@ -108,6 +113,21 @@ describe('an account', () => {
           for (const secret of secrets) expect(leaks(answer, secret), form).toEqual([]);
         }
       }
+    });
+  });
+
+  it.each(Object.keys(OPTIONS))('by %s never gets its secret back in a file', async (name) => {
+    await staged(name, async (stage) => {
+      const { secrets = [] } = OPTIONS[name] ?? {};
+      const written = secrets.map((it) => `${it} ${base64(it)}`).join('\n');
+      provider.answer(() => ({
+        text: `this stays ${written}`,
+        headers: { 'x-name': `of ${encodeURIComponent(secrets.join(' '))}.txt` },
+      }));
+      const { file } = await stage.call('things.file');
+      const content = Buffer.from(file?.bytes ?? []).toString();
+      expect(content).toContain('this stays');
+      for (const secret of secrets) expect(leaks(`${file?.name} ${content}`, secret)).toEqual([]);
     });
   });
 

@@ -46,8 +46,13 @@ export function openBrowser({ hosts = {}, ca } = {}) {
         `no button ${value} on the page ${new URL(page.url).pathname} (${page.status}): ${page.html.slice(-600)}`,
       );
     }
+    return submit(page, { ...fields, [name]: value });
+  }
+
+  /** Sends the form on a page, with the hidden fields that it has and those given. */
+  function submit(page, fields) {
     const hidden = [...page.html.matchAll(/<input type="hidden" name="([^"]*)" value="([^"]*)">/g)];
-    const form = { ...Object.fromEntries(hidden.map(([, key, text]) => [key, text])), ...fields, [name]: value };
+    const form = { ...Object.fromEntries(hidden.map(([, key, text]) => [key, text])), ...fields };
     return open(page.url, { form, headers: { 'sec-fetch-site': 'same-origin' } });
   }
 
@@ -59,5 +64,5 @@ export function openBrowser({ hosts = {}, ca } = {}) {
     return location;
   }
 
-  return { cookies, open, press, agree };
+  return { cookies, open, press, submit, agree };
 }

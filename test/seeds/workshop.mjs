@@ -64,8 +64,7 @@ export async function startWorkshop({ tieline }) {
     if (scheme === 'Bearer' && bearers.has(value)) return { via: 'oauth2', bench: headers['x-workshop-bench'] };
     if (scheme === 'Bearer' && value.split('.').length === 3) {
       const keys = createRemoteJWKSet(new URL('/.well-known/jwks.json', tieline()));
-      // The server has no TIELINE_URL, and so no address of its own to name as issuer.
-      const expected = { issuer: 'tieline', audience: url.origin };
+      const expected = { issuer: new URL(tieline()).origin, audience: url.origin };
       const { payload } = await jwtVerify(value, keys, expected).catch((error) => refuse(401, error.message));
       return { via: 'host', role: payload.role, hasUser: typeof payload.sub === 'string' };
     }

@@ -5,8 +5,10 @@ type Headers = HttpRequest['headers'];
 /** The headers with this one set. Names are compared without regard to case, so none is sent twice. */
 export function withHeader(headers: Headers, name: string, value: string): Record<string, string> {
   const key = name.toLowerCase();
-  const others = Object.entries(headers).filter(([it]) => it.toLowerCase() !== key);
-  return { ...Object.fromEntries(others), [key]: value };
+  const all: Record<string, string> = {};
+  for (const [it, text] of Object.entries(headers)) if (it.toLowerCase() !== key) all[it] = text;
+  all[key] = value;
+  return all;
 }
 
 export function headerOf(headers: Headers, name: string): string | undefined {

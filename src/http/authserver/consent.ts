@@ -1,13 +1,14 @@
 import { type Context, Hono } from 'hono';
 import type Provider from 'oidc-provider';
 import { TielineError } from '../../errors.ts';
+import { supportedScopes } from '../../execute/policy.ts';
 import { createGrant } from '../../integration/grant.ts';
 import { readOrganization } from '../../integration/organization.ts';
-import { SCOPES, type Scope } from '../../integration/principal.ts';
+import type { Scope } from '../../integration/principal.ts';
 import { showPage } from '../connect/layout.ts';
 import type { Backend, Env } from '../context.ts';
 import { mcpUrl } from '../mcpcaller.ts';
-import { type Session, sessionOf, signInUrl } from '../session.ts';
+import { type Session, SIGN_OUT, sessionOf, signInUrl } from '../session.ts';
 import { accountId, keepClient } from './adapter.ts';
 import { nodeExchange } from './bridge.ts';
 import { consentPage, type Vouched } from './consentpage.ts';
@@ -45,10 +46,12 @@ export function consentRoutes(backend: Backend, provider: () => Promise<Provider
       vouched: vouchedBy(asked.clientId),
       redirectUri: asked.redirectUri,
       scopes: asked.scopes,
+      titleOf: (connector) => engine.catalog.connector(connector).title,
       user: user.identifier,
       organization: (await readOrganization(keystore, user.organization))?.name ?? user.organization,
       token: formToken(backend, context, placeOf(asked, session)),
       signInUrl: signInUrl(backend, next, asked.organization),
+      signOutUrl: `${url}${SIGN_OUT}`,
     });
     return showPage(context, page);
   });
@@ -82,7 +85,7 @@ export function consentRoutes(backend: Backend, provider: () => Promise<Provider
       clientId,
       clientName: client.clientName || (URL.canParse(clientId) ? new URL(clientId).host : 'A client without a name'),
       redirectUri: String(params.redirect_uri),
-      scopes: SCOPES.filter((it) => wanted.includes(it)),
+      scopes: supportedScopes(engine).filter((it) => wanted.includes(it)),
       organization: params.organization === undefined ? undefined : String(params.organization),
       signedInSince: asksToSignIn ? Number(iat) * 1_000 : undefined,
     };

@@ -15,29 +15,44 @@ export type ConsentRequest = {
   readonly vouched: Vouched;
   readonly redirectUri: string;
   readonly scopes: readonly Scope[];
+  /** What people call a connector. */
+  readonly titleOf: (connector: string) => string;
   /** Identifier of who is signed in. */
   readonly user: string;
   readonly organization: string;
   readonly token: string;
   /** Where to sign in as somebody else. */
   readonly signInUrl: string;
+  readonly signOutUrl: string;
 };
 
-const MEANING: Readonly<Record<Scope, { readonly what: string; readonly about: string }>> = {
+type Meaning = { readonly what: string; readonly about: string };
+
+const WIDE: Readonly<Record<string, Meaning>> = {
   read: { what: 'Look things up', about: 'with the accounts that you have connected' },
   write: { what: 'Create, change and delete things', about: 'in the accounts that you have connected' },
   manage: { what: 'Manage your accounts', about: 'connect new ones, and remove or rename those that are there' },
 };
 
+function meaningOf(scope: Scope, titleOf: ConsentRequest['titleOf']): Meaning {
+  const wide = WIDE[scope];
+  if (wide) return wide;
+  const [connector = '', right = ''] = scope.split(':');
+  const title = titleOf(connector);
+  const [what, preposition] =
+    right === 'read' ? ['look things up', 'with'] : ['create, change and delete things', 'in'];
+  return { what: `${title}: ${what}`, about: `${preposition} the accounts of ${title} that you have connected` };
+}
+
 /** What a person reads before a client may act for them. */
 export function consentPage(it: ConsentRequest): Page {
-  const { client, scopes, user, organization } = it;
+  const { client, scopes, titleOf, user, organization } = it;
   const back = new URL(it.redirectUri);
   const body = html`<div class="tie" aria-hidden="true"><span>${letter(client)}</span><i></i><span>T</span></div>
     <h1>Allow ${client}?</h1>
-    <p class="lead">It asks to use Tieline as <b>${user}</b> of <b>${organization}</b>.<br><a href="${it.signInUrl}">Use another account</a></p>
+    <p class="lead">It asks to use Tieline as <b>${user}</b> of <b>${organization}</b>.<br><a href="${it.signInUrl}">Use another account</a> · <a href="${it.signOutUrl}">Sign out</a></p>
     <section><h2>It will be able to</h2>
-      <ul class="scopes">${scopes.map((scope) => html`<li><b>${MEANING[scope].what}</b><br><small>${MEANING[scope].about}</small></li>`)}</ul>
+      <ul class="scopes">${scopes.map((scope) => shown(meaningOf(scope, titleOf)))}</ul>
     </section>
     <section><h2>You are sent back to</h2>
       <p><code>${placeOf(back)}</code></p>
@@ -53,6 +68,8 @@ export function consentPage(it: ConsentRequest): Page {
     </form>`;
   return { title: `Allow ${client}?`, body, formTargets: [sourceOf(back)] };
 }
+
+const shown = ({ what, about }: Meaning): Html => html`<li><b>${what}</b><br><small>${about}</small></li>`;
 
 const letter = (name: string): string => [...name][0]?.toUpperCase() ?? '?';
 

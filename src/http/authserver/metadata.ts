@@ -1,4 +1,5 @@
-import { SCOPES } from '../../integration/principal.ts';
+import { supportedScopes } from '../../execute/policy.ts';
+import type { Backend } from '../context.ts';
 
 /** How clients may authenticate at the token endpoint (RFC 8414 §2). */
 export const AUTH_METHODS = ['none', 'client_secret_basic', 'client_secret_post'] as const;
@@ -13,14 +14,14 @@ export const PATHS = {
 } as const;
 
 /** RFC 8414 §2, with what RFC 9207, RFC 7636 and client ID metadata documents add. */
-export const serverMetadata = (url: string) => ({
+export const serverMetadata = ({ engine, url }: Pick<Backend, 'engine' | 'url'>) => ({
   issuer: url,
   authorization_endpoint: `${url}${PATHS.authorization}`,
   token_endpoint: `${url}${PATHS.token}`,
   registration_endpoint: `${url}${PATHS.registration}`,
   revocation_endpoint: `${url}${PATHS.revocation}`,
   jwks_uri: `${url}${PATHS.jwks}`,
-  scopes_supported: SCOPES,
+  scopes_supported: supportedScopes(engine),
   response_types_supported: ['code'],
   response_modes_supported: ['query'],
   grant_types_supported: ['authorization_code', 'refresh_token'],

@@ -2,8 +2,8 @@ import { generateKeyPairSync } from 'node:crypto';
 import type Provider from 'oidc-provider';
 import type { ClientMetadata, Configuration, errors as Errors } from 'oidc-provider';
 import { TielineError } from '../../errors.ts';
+import { supportedScopes } from '../../execute/policy.ts';
 import { readGrant } from '../../integration/grant.ts';
-import { SCOPES } from '../../integration/principal.ts';
 import { readUser } from '../../integration/user.ts';
 import { log } from '../../log.ts';
 import type { Backend, RegisteredClient } from '../context.ts';
@@ -78,7 +78,7 @@ function configuration({ errors }: Library, { engine, url }: Backend): Configura
         useGrantedResource: async () => true,
         getResourceServerInfo: async (_, wanted) => {
           if (wanted !== resource) throw new errors.InvalidTarget('there is no such resource here');
-          return { scope: SCOPES.join(' '), audience: resource, accessTokenTTL: ACCESS_TOKEN_TTL };
+          return { scope: supportedScopes(engine).join(' '), audience: resource, accessTokenTTL: ACCESS_TOKEN_TTL };
         },
       },
     },

@@ -1,16 +1,14 @@
-import { SCOPES } from '../../integration/principal.ts';
-
-/** What a client gets that does not say what it wants (RFC 6749 §3.3). */
-export const DEFAULT_SCOPE = 'read write';
+import type { Engine } from '../../execute/engine.ts';
+import { supportedScopes, usualScopes } from '../../execute/policy.ts';
 
 /** Of OpenID Connect, which is not spoken here: oidc-provider would refuse what RFC 6749 §3.1 says to ignore. */
 const NOT_SPOKEN = ['nonce', 'max_age', 'acr_values', 'claims', 'claims_locales', 'id_token_hint'];
 
 /**
  * An authorization request as oidc-provider is given it: with the scopes that there are, or the usual ones where none
- * of them is asked for.
+ * of them is asked for (RFC 6749 §3.3).
  */
-export function readAuthorizationRequest(address: string): URL {
+export function readAuthorizationRequest(engine: Engine, address: string): URL {
   const url = new URL(address);
   const { searchParams } = url;
   for (const name of NOT_SPOKEN) searchParams.delete(name);
@@ -19,7 +17,7 @@ export function readAuthorizationRequest(address: string): URL {
   if (mode !== null && mode !== 'query') searchParams.set('response_mode', 'none');
   if (searchParams.getAll('scope').length > 1) return url; // which is refused
   const wanted = (searchParams.get('scope') ?? '').split(' ');
-  const known = SCOPES.filter((it) => wanted.includes(it));
-  searchParams.set('scope', known.length === 0 ? DEFAULT_SCOPE : known.join(' '));
+  const known = supportedScopes(engine).filter((it) => wanted.includes(it));
+  searchParams.set('scope', (known.length === 0 ? usualScopes(engine) : known).join(' '));
   return url;
 }

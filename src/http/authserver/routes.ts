@@ -13,6 +13,7 @@ import { PATHS, serverMetadata } from './metadata.ts';
 import { lazyProvider } from './provider.ts';
 import { readAuthorizationRequest } from './request.ts';
 import { signInRoutes } from './signin.ts';
+import { signOutRoutes } from './signout.ts';
 
 /** Refused requests a minute for each address, and registrations. A client in the cloud has one for all its users. */
 const MOST_REFUSALS = 120;
@@ -32,7 +33,7 @@ export function authorizationServerRoutes(backend: Backend, failures: FailureLim
   const open = cors({ origin: '*', allowMethods: ['GET', 'POST'], maxAge: 3_600, exposeHeaders: ['WWW-Authenticate'] });
   const metadata = (context: Context<Env>) => {
     context.header('cache-control', 'public, max-age=300');
-    return context.json(serverMetadata(url));
+    return context.json(serverMetadata(backend));
   };
   for (const path of ['/.well-known/oauth-authorization-server', '/.well-known/openid-configuration']) {
     app.use(path, open).get(path, metadata);
@@ -48,7 +49,7 @@ export function authorizationServerRoutes(backend: Backend, failures: FailureLim
   }
 
   app.get(PATHS.authorization, async (context) => {
-    const request = new Request(readAuthorizationRequest(context.req.url), context.req.raw);
+    const request = new Request(readAuthorizationRequest(backend.engine, context.req.url), context.req.raw);
     return asPage(context, await forward(context, request));
   });
   app.get(`${PATHS.authorization}/:uid`, async (context) => asPage(context, await forward(context, context.req.raw)));
@@ -77,6 +78,7 @@ export function authorizationServerRoutes(backend: Backend, failures: FailureLim
   );
 
   app.route('/', signInRoutes(backend, failures));
+  app.route('/', signOutRoutes(backend));
   app.route('/', consentRoutes(backend, provider));
   return app;
 }

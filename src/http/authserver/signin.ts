@@ -5,7 +5,7 @@ import { authenticateUser, type User } from '../../integration/user.ts';
 import { showPage } from '../connect/layout.ts';
 import type { Backend, Env } from '../context.ts';
 import type { FailureLimit } from '../ratelimit.ts';
-import { SIGN_IN, startSession } from '../session.ts';
+import { SIGN_IN, SIGN_OUT, startSession } from '../session.ts';
 import { checkFormToken, formToken } from './formtoken.ts';
 import { signedInPage, signInPage } from './signinpage.ts';
 import { arriveFromProvider, leaveForProvider, SIGN_IN_CALLBACK } from './singlesignon.ts';
@@ -77,7 +77,8 @@ export function signInRoutes(backend: Backend, failures: FailureLimit): Hono<Env
 
 async function goOn(backend: Backend, context: Context<Env>, user: User, next: string | undefined): Promise<Response> {
   await startSession(backend, context, user);
-  if (next === undefined) return showPage(context, signedInPage(user.identifier));
+  if (next === undefined)
+    return showPage(context, signedInPage({ user: user.identifier, signOutUrl: `${backend.url}${SIGN_OUT}` }));
   return context.redirect(`${backend.url}${next}`, 303);
 }
 

@@ -33,9 +33,34 @@ export function signInPage({ token, organization, identifier, asksOrganization, 
   return { title: 'Sign in', body };
 }
 
-export function signedInPage(user: string): Page {
+export function signedInPage({ user, signOutUrl }: { readonly user: string; readonly signOutUrl: string }): Page {
   const body = html`<div class="mark" aria-hidden="true">✓</div>
     <h1>You are signed in</h1>
-    <p class="lead">As <b>${user}</b>. You may close this window.</p>`;
+    <p class="lead">As <b>${user}</b>. You may close this window.<br><a href="${signOutUrl}">Sign out</a></p>`;
   return { title: 'Signed in', body };
+}
+
+export function signOutPage({ user, token }: { readonly user: string; readonly token: string }): Page {
+  const body = html`<div class="tie" aria-hidden="true"><span>T</span></div>
+    <h1>Sign out of Tieline</h1>
+    <p class="lead">You are signed in as <b>${user}</b> in this browser. What you have allowed programs stays.</p>
+    <form method="post" accept-charset="utf-8">
+      <input type="hidden" name="token" value="${token}">
+      <div class="buttons"><button class="go">Sign out</button></div>
+    </form>`;
+  return { title: 'Sign out', body };
+}
+
+export type SignedOut = {
+  readonly signInUrl: string;
+  /** Whether users sign in at a provider, which does not know that they have signed out here. */
+  readonly isElsewhere: boolean;
+};
+
+export function signedOutPage({ signInUrl, isElsewhere }: SignedOut): Page {
+  const body = html`<div class="mark" aria-hidden="true">✓</div>
+    <h1>You are signed out</h1>
+    <p class="lead">Of Tieline, in this browser.${isElsewhere ? ' At the provider where you signed in you may still be signed in.' : ''}
+      <br><a href="${signInUrl}">Sign in</a></p>`;
+  return { title: 'Signed out', body };
 }

@@ -1,11 +1,11 @@
 import type { Context } from 'hono';
 import { isTielineError, TielineError } from '../../errors.ts';
-import { hold, type Progress, settle } from '../../execute/authorization.ts';
+import { hold, type Progress } from '../../execute/authorization.ts';
 import { optionNamed } from '../../execute/connect.ts';
 import { finishSignIn } from '../../execute/signin.ts';
 import type { Backend, Env } from '../context.ts';
 import { checkBrowser } from './browser.ts';
-import { finishLink, type Link, openLink, returnUrl } from './link.ts';
+import { failLink, finishLink, type Link, openLink, returnUrl } from './link.ts';
 import { readWaiting, takeWaiting, type Waiting } from './waiting.ts';
 
 /**
@@ -35,7 +35,7 @@ export async function arrive(backend: Backend, context: Context<Env>, connector:
 
 async function finish(backend: Backend, link: Link, waiting: Waiting, callback: URL): Promise<Progress> {
   const { engine } = backend;
-  const { connector, who, authorization } = link;
+  const { connector, who } = link;
   const { pending, browser } = waiting;
   try {
     const option = optionNamed(connector, waiting.option);
@@ -43,9 +43,7 @@ async function finish(backend: Backend, link: Link, waiting: Waiting, callback: 
     return await finishLink(backend, link, browser, { option, input: pending.input, tokens });
   } catch (error) {
     if (!isTielineError(error)) throw error;
-    const progress: Progress = { kind: 'failed', browser, code: error.code };
-    await settle(engine.keystore, authorization, progress);
-    return progress;
+    return failLink(backend, link, browser, error.code);
   }
 }
 

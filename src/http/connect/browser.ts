@@ -5,7 +5,7 @@ import { TielineError } from '../../errors.ts';
 import { type Authorization, claim } from '../../execute/authorization.ts';
 import { hashSecret, isSecret, newSecret } from '../../integration/issuedsecret.ts';
 import type { Backend, Env } from '../context.ts';
-import { sessionUser } from '../session.ts';
+import { SIGN_OUT, sessionUser } from '../session.ts';
 
 /** A browser that has opened a link: how it is kept, and what its forms carry. */
 export type Browser = { readonly mark: string; readonly token: string };
@@ -35,7 +35,9 @@ export async function checkBrowser(
   const signedIn = requires === 'session' ? await sessionUser(backend, context) : undefined;
   if (requires === 'session' && (signedIn?.organization !== organization || signedIn.id !== user)) {
     throw new TielineError('forbidden', 'this link is only for the user who asked for it', {
-      hint: 'Sign in to Tieline in this browser first.',
+      hint: signedIn
+        ? `You are signed in as somebody else. Sign out at ${backend.url}${SIGN_OUT}, then open the link again.`
+        : 'Sign in to Tieline in this browser first.',
     });
   }
   const secret = getCookie(context, cookieOf(backend, authorization).name);

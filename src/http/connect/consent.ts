@@ -6,11 +6,12 @@ import { hold, settle } from '../../execute/authorization.ts';
 import { beginSignIn, signInKind } from '../../execute/signin.ts';
 import type { Backend, Env } from '../context.ts';
 import type { FailureLimit } from '../ratelimit.ts';
+import { SIGN_OUT } from '../session.ts';
 import type { Browser } from './browser.ts';
 import { callbackUrl, choicesOf } from './choices.ts';
 import { readForm, type Typed } from './form.ts';
 import { showPage } from './layout.ts';
-import { finishLink, type Link } from './link.ts';
+import { failLink, finishLink, type Link } from './link.ts';
 import { consentPage } from './pages.ts';
 import { keepWaiting } from './waiting.ts';
 import { sayingOf } from './wording.ts';
@@ -37,6 +38,7 @@ export async function showConsent(
     typed,
     token: browser.token,
     problem,
+    signOutUrl: authorization.requires === 'session' ? `${backend.url}${SIGN_OUT}` : undefined,
     formTargets: formTargets(backend, authorization.redirectUrl, option),
   });
   return showPage(context, page, typed === UNTOUCHED ? 200 : 422);
@@ -67,7 +69,7 @@ export async function decide(
   const page = `${url}/connect/${authorization.id}`;
   if (form.decision !== 'continue') {
     await hold(keystore, authorization, browser.mark, now());
-    await settle(keystore, authorization, { kind: 'failed', browser: browser.mark, code: 'canceled' });
+    await failLink(backend, link, browser.mark, 'canceled');
     return context.redirect(page, 303);
   }
   const choices = await choicesOf(backend, connector, authorization);

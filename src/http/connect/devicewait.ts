@@ -3,7 +3,7 @@ import { type Begun, type DeviceWait, hold, type Progress, settle } from '../../
 import { optionNamed } from '../../execute/connect.ts';
 import { askSignIn } from '../../execute/signin.ts';
 import type { Backend } from '../context.ts';
-import { finishLink, type Link } from './link.ts';
+import { failLink, finishLink, type Link } from './link.ts';
 
 /** Asks the provider whether the person is done on the other device, at most as often as it wants (RFC 8628 §3.5). */
 export async function askOnce(backend: Backend, link: Link, begun: Begun): Promise<Progress> {
@@ -15,7 +15,7 @@ export async function askOnce(backend: Backend, link: Link, begun: Begun): Promi
   const { device } = held;
   const isDue = device !== undefined && device.askAt <= now();
   const next = isDue ? await ask(backend, link, held, device) : { ...held, busyUntil: 0 };
-  if (next.kind !== 'done') await settle(keystore, authorization, next);
+  if (next.kind === 'begun') await settle(keystore, authorization, next);
   return next;
 }
 
@@ -41,6 +41,6 @@ async function ask(backend: Backend, link: Link, { browser }: Begun, device: Dev
     return { kind: 'begun', browser, at, busyUntil: 0, device: { ...device, interval, askAt: at + interval * 1_000 } };
   } catch (error) {
     if (!isTielineError(error)) throw error;
-    return { kind: 'failed', browser, code: error.code };
+    return failLink(backend, link, browser, error.code);
   }
 }

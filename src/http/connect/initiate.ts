@@ -5,7 +5,7 @@ import { formOf, withDefaults } from '../../connector/schema.ts';
 import { TielineError } from '../../errors.ts';
 import { createAuthorization } from '../../execute/authorization.ts';
 import { checkArguments } from '../../execute/validate.ts';
-import { readIntegrations } from '../../integration/accounts.ts';
+import { addPendingIntegration, readIntegrations } from '../../integration/accounts.ts';
 import { checkIdentifier, isPending } from '../../integration/integration.ts';
 import { readOrganization } from '../../integration/organization.ts';
 import type { Principal } from '../../integration/principal.ts';
@@ -27,7 +27,9 @@ const wanted = z.object({
   redirect_url: z.string().max(2_000).optional().openapi({
     description: 'Where the browser goes in the end, with connector_id or error added. One of the organization’s own.',
   }),
-  name: z.string().optional().openapi({ description: 'Identifier; who the account is by default.' }),
+  name: z.string().optional().openapi({
+    description: 'Identifier; who the account is by default. An integration of that name is there at once, `pending`.',
+  }),
   auth_option: z.string().optional().openapi({ description: 'The way to connect; the person chooses by default.' }),
   credentials: values.default({}).openapi({ description: 'What the person is not asked for, such as a subdomain.' }),
   replication_config: values.optional().openapi({ description: 'Settings of the integration.' }),
@@ -84,15 +86,16 @@ export function initiateRoutes(backend: Backend): OpenAPIHono<Env> {
         if (secret && typeof value === 'string') remember(value);
       }
     }
-    const { user } = await whose(backend, caller, connector, it);
+    const who = await whose(backend, caller, connector, it);
+    const identifier = it.name === undefined ? undefined : checkIdentifier(it.name);
     const authorization = await createAuthorization(
       keystore,
       {
         organization,
-        user,
+        user: who.user,
         connector: connector.name,
         option: it.auth_option,
-        identifier: it.name === undefined ? undefined : checkIdentifier(it.name),
+        identifier,
         input: it.credentials,
         settings,
         reconnect: it.reconnect,
@@ -100,6 +103,16 @@ export function initiateRoutes(backend: Backend): OpenAPIHono<Env> {
       },
       now(),
     );
+    if (identifier !== undefined && it.reconnect === undefined) {
+      await addPendingIntegration(keystore, who, {
+        connector: connector.name,
+        identifier,
+        option: choices[0].key,
+        settings: settings ?? {},
+        createdAt: now(),
+        pendingUntil: authorization.expiresAt,
+      });
+    }
     return context.json(
       {
         consent_url: `${url}/connect/${authorization.id}`,

@@ -1,10 +1,10 @@
 import type { Granted } from '../../auth/type.ts';
 import type { AuthOption, Connector } from '../../connector/connector.ts';
 import type { Values } from '../../connector/values.ts';
-import { TielineError } from '../../errors.ts';
+import { type ErrorCode, TielineError } from '../../errors.ts';
 import { type Authorization, type Progress, readAuthorization, settle } from '../../execute/authorization.ts';
 import { connectAccount } from '../../execute/connect.ts';
-import { readIntegrations } from '../../integration/accounts.ts';
+import { readIntegrations, removePending } from '../../integration/accounts.ts';
 import { readOrganization } from '../../integration/organization.ts';
 import { localPrincipal, type Principal } from '../../integration/principal.ts';
 import { readUser } from '../../integration/user.ts';
@@ -86,6 +86,20 @@ export async function finishLink(
     ...(typeof label === 'string' && { account: label }),
   };
   await settle(engine.keystore, authorization, progress);
+  return progress;
+}
+
+/** Keeps that it came to nothing; an account of that name is waited for no longer. */
+export async function failLink(
+  { engine }: Backend,
+  { authorization, who }: Link,
+  browser: string,
+  code: ErrorCode,
+): Promise<Extract<Progress, { kind: 'failed' }>> {
+  const { connector, identifier } = authorization;
+  const progress = { kind: 'failed', browser, code } as const;
+  await settle(engine.keystore, authorization, progress);
+  if (identifier !== undefined) await removePending(engine.keystore, who, connector, identifier);
   return progress;
 }
 

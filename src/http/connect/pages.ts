@@ -27,6 +27,8 @@ export type Consent = Asker & {
   readonly typed: Typed;
   readonly token: string;
   readonly problem?: string | undefined;
+  /** Present where the person had to sign in to Tieline first. */
+  readonly signOutUrl?: string | undefined;
   readonly formTargets: readonly string[];
 };
 
@@ -41,7 +43,7 @@ export function consentPage(it: Consent): Page {
   const hasForm = Object.keys(formOf(inputSchema(option)).fields).length > 0;
   const body = html`${tie(organization, title)}
     <h1>${heading}</h1>
-    <p class="lead">${asks} asks ${purpose}, for its user <b>${user}</b>.</p>
+    <p class="lead">${asks} asks ${purpose}, for its user <b>${user}</b>.${it.signOutUrl ? html`<br>You are signed in as <b>${user}</b>. <a href="${it.signOutUrl}">Sign out</a>` : ''}</p>
     ${it.problem ? html`<p class="alert" role="alert">${it.problem}</p>` : ''}
     ${it.choices.length > 1 ? ways(it.choices, option) : ''}
     ${scopesOf(option)}

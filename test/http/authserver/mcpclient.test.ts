@@ -58,6 +58,32 @@ describe('the official clients', () => {
     await connected.close();
   });
 
+  it('of 2026-07-28 ask for what a tool needs more, keep what they have, and go on', async () => {
+    const authProvider = new Kept();
+    const open = () => new StreamableHTTPClientTransport(new URL(`${stage.url}/mcp`), { authProvider });
+    const connect = async () => {
+      const client = new Client(info, { versionNegotiation: { mode: 'auto' } });
+      const transport = open();
+      await client.connect(transport);
+      return { client, transport };
+    };
+    const first = open();
+    await expect(new Client(info).connect(first)).rejects.toThrow(UnauthorizedError);
+    await first.finishAuth(await allowed(authProvider));
+    expect(authProvider.tokens()).toMatchObject({ scope: 'read write' });
+    const before = await connect();
+    const choose = { name: 'integrations_set_default', arguments: { connector: 'sample', identifier: 'main' } };
+    await expect(before.client.callTool(choose)).rejects.toThrow(UnauthorizedError);
+    expect(authProvider.sentTo?.searchParams.get('scope')).toBe('read write manage');
+    await before.transport.finishAuth(await allowed(authProvider));
+    await before.client.close();
+    const after = await connect();
+    for (const it of [choose, { name: 'sample_things_get', arguments: {} }]) {
+      expect((await after.client.callTool(it)).isError).toBeFalsy();
+    }
+    await after.client.close();
+  });
+
   it('of 2025-11-25 sign in knowing nothing but the address', async () => {
     const authProvider = new Kept();
     const open = () => new OldTransport(new URL(`${stage.url}/mcp`), { authProvider });

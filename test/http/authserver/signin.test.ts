@@ -195,5 +195,6 @@ describe('a link for one user alone', () => {
     const shown = await browser.open(await link());
     expect(shown.status).toBe(403);
     expect(plain(shown)).toContain('only for the user who asked for it');
+    expect(plain(shown)).toContain(`Sign out at ${stage.url}/sign-out, then open the link again.`);
   });
 });

@@ -1,0 +1,41 @@
+import type { Connector } from '../connector/connector.ts';
+import { formOf } from '../connector/schema.ts';
+import type { Values } from '../connector/values.ts';
+import type { Keystore } from '../keystore/keystore.ts';
+import { remember } from '../secret.ts';
+import { readApp } from './app.ts';
+import { localPrincipal } from './principal.ts';
+
+type Merged = { readonly connector: Connector; readonly app: Values; readonly secrets: readonly string[] };
+
+/**
+ * Gives the parameters of a connector for an organization: its own and the operator's. On one's own machine the
+ * operator's have the last word; elsewhere an organization's own come first. The same value as long as neither changes.
+ */
+export function appSettings(
+  keystore: Keystore,
+  operators: (connector: string) => Values | undefined,
+): (connector: Connector, organization: string) => Promise<Values> {
+  const known = new WeakMap<Values, Map<string, Merged>>();
+  const merge = (connector: Connector, organization: string, own: Values): Merged => {
+    const given = operators(connector.name);
+    const app = organization === localPrincipal.organization ? { ...own, ...given } : { ...given, ...own };
+    const { fields } = formOf(connector.definition.app?.schema);
+    // What the definition shows openly, such as an address, may be read in messages too.
+    const isSecret = (name: string) => !fields[name] || fields[name].secret === true;
+    const secrets = Object.entries(app).flatMap(([name, it]) => (typeof it === 'string' && isSecret(name) ? [it] : []));
+    return { connector, app, secrets };
+  };
+  return async (connector, organization) => {
+    const own = await readApp(keystore, organization, connector.name);
+    const byName = known.get(own) ?? new Map<string, Merged>();
+    known.set(own, byName);
+    let merged = byName.get(connector.name);
+    if (merged?.connector !== connector) {
+      merged = merge(connector, organization, own);
+      byName.set(connector.name, merged);
+    }
+    for (const it of merged.secrets) remember(it);
+    return merged.app;
+  };
+}

@@ -1,0 +1,48 @@
+import { BoundedMap } from '../bounded.ts';
+
+/** Half of how long a value may stay, in milliseconds. */
+const HALF_LIFE = 30_000;
+/** Of each half. */
+const MOST = 10_000;
+
+/** What has been opened: the text it was sealed as, both undefined where there is none, and the stamp of the store then. */
+export type Recalled<T = unknown> = {
+  readonly sealed: string | undefined;
+  readonly value: T;
+  readonly stamp: number | undefined;
+};
+
+/**
+ * Opened values for a while: those that are asked for with every call are not opened each time, and none is in memory for
+ * longer than a minute. What is set goes into the younger of two halves, of which the older is let go every half minute.
+ */
+export class RecalledValues {
+  #young = new BoundedMap<string, Recalled>(MOST);
+  #old = new BoundedMap<string, Recalled>(MOST);
+  #timer: NodeJS.Timeout | undefined;
+
+  get(key: string): Recalled | undefined {
+    return this.#young.get(key) ?? this.#old.get(key);
+  }
+
+  set(key: string, recalled: Recalled): void {
+    // What is only looked at anew stays as old as it is.
+    const old = this.#old.get(key);
+    const half = old && old.value === recalled.value ? this.#old : this.#young;
+    half.set(key, recalled);
+    this.#timer ??= setInterval(() => this.#age(), HALF_LIFE).unref();
+  }
+
+  clear(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+    this.#young = new BoundedMap(MOST);
+    this.#old = new BoundedMap(MOST);
+  }
+
+  #age(): void {
+    this.#old = this.#young;
+    this.#young = new BoundedMap(MOST);
+    if (this.#old.size === 0) this.clear();
+  }
+}

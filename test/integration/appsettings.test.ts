@@ -1,0 +1,89 @@
+import { randomUUID } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import type { Values } from '../../src/connector/values.ts';
+import { appSettings } from '../../src/integration/appsettings.ts';
+import { localPrincipal } from '../../src/integration/principal.ts';
+import { memoryKeystore } from '../../src/keystore/keystore.ts';
+import { storeKey } from '../../src/keystore/store.ts';
+import { scrub } from '../../src/secret.ts';
+import { connectorOf } from '../execute/stage.ts';
+
+const properties = { address: { type: 'string' }, clientId: { type: 'string' }, key: { type: 'string', secret: true } };
+const app = { schema: { type: 'object', properties } };
+const server = { baseUrl: 'https://a.example' };
+const make = (connector = 'sample') => connectorOf({ connector, server, app });
+const connector = make();
+
+async function open(operators: Values | undefined) {
+  const keystore = await memoryKeystore();
+  const settings = appSettings(keystore, () => operators);
+  return {
+    settings,
+    store: (organization: string, values: Values) => keystore.write(storeKey('app', organization, 'sample'), values),
+  };
+}
+
+describe('the parameters of a connector', () => {
+  it('are those of the organization before those of the operator', async () => {
+    const { settings, store } = await open({ address: 'operator', clientId: 'operator' });
+    expect(await settings(connector, 'acme')).toEqual({ address: 'operator', clientId: 'operator' });
+    await store('acme', { address: 'own' });
+    expect(await settings(connector, 'acme')).toEqual({ address: 'own', clientId: 'operator' });
+    expect(await settings(connector, 'other')).toEqual({ address: 'operator', clientId: 'operator' });
+  });
+
+  it("are the operator's first on one's own machine", async () => {
+    const { settings, store } = await open({ address: 'operator' });
+    await store(localPrincipal.organization, { address: 'own', clientId: 'own' });
+    const values = await settings(connector, localPrincipal.organization);
+    expect(values).toEqual({ address: 'operator', clientId: 'own' });
+  });
+
+  it('are none where nobody gave any', async () => {
+    const { settings } = await open(undefined);
+    expect(await settings(connector, 'acme')).toEqual({});
+  });
+
+  it('are the same value until something changes', async () => {
+    const { settings, store } = await open({ address: 'operator' });
+    await store('acme', { clientId: 'own' });
+    const first = await settings(connector, 'acme');
+    expect(await settings(connector, 'acme')).toBe(first);
+    await store('other', { clientId: 'theirs' });
+    expect(await settings(connector, 'acme')).toBe(first);
+    await store('acme', { clientId: 'new' });
+    expect(await settings(connector, 'acme')).toEqual({ address: 'operator', clientId: 'new' });
+  });
+
+  it('are not mixed up between connectors, nor between organizations that have none', async () => {
+    const keystore = await memoryKeystore();
+    const settings = appSettings(keystore, (name) => ({ address: name }));
+    for (let i = 0; i < 2; i++) {
+      for (const name of ['sample', 'spare']) {
+        for (const organization of ['acme', 'other', localPrincipal.organization]) {
+          expect(await settings(make(name), organization)).toEqual({ address: name });
+        }
+      }
+    }
+  });
+
+  /** Every file of this process shares what is secret, so a value that is not may hold none of theirs. */
+  it('are kept out of messages where they are secret, or nobody says that they are not', async () => {
+    const [address, key, more] = [randomUUID(), randomUUID(), randomUUID()];
+    const { settings } = await open({ address, key, more });
+    for (let i = 0; i < 2; i++) {
+      await settings(connector, 'acme');
+      expect(scrub(`${address} ${key} ${more}`)).toBe(`${address} [secret] [secret]`);
+    }
+  });
+
+  it('are looked at anew with another definition, which may call others secret', async () => {
+    const address = randomUUID();
+    const { settings } = await open({ address });
+    await settings(connector, 'acme');
+    expect(scrub(address)).toBe(address);
+    const secret = { ...app.schema, properties: { ...properties, address: { type: 'string', secret: true } } };
+    await settings(connectorOf({ server, app: { schema: secret } }), 'acme');
+    expect(scrub(address)).toBe('[secret]');
+  });
+});
