@@ -1,111 +1,70 @@
 /**
- * node test/conformance/conformance.mjs [revision…]
+ * npm run conformance [-- --json] [-- <run>…]
  *
- * Runs the official conformance suite for servers against `tieline serve` as it is built, once for each protocol
- * revision. Exits with 0 only if every scored scenario passed, but for those named in `expected-<revision>.yml`.
- *
- * The suite sends no credentials, so that it goes through a proxy that adds the token of a user.
+ * Runs the official conformance suite against `tieline serve` as it is built: what each protocol revision requires of a
+ * server, and the scenarios for authorization servers against the one that is built in. Exits with 0 only if every
+ * scored scenario of every run passed, but for those named in `expected-<run>.yml`.
  */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { existsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer, request } from 'node:http';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { allow } from './consent.mjs';
+import { startProxy } from './proxy.mjs';
+import { reportOf, table } from './report.mjs';
+import { runSuite } from './suite.mjs';
+import { startTarget } from './target.mjs';
 
-const here = (name) => fileURLToPath(new URL(name, import.meta.url));
-const suite = here('../../node_modules/@modelcontextprotocol/conformance/dist/index.js');
-const revisions = process.argv.length > 2 ? process.argv.slice(2) : ['2026-07-28', '2025-11-25'];
+const RUNS = { '2026-07-28': asServer, '2025-11-25': asServer, authorization: asAuthorizationServer };
 
-const home = await mkdtemp(join(tmpdir(), 'tieline-conformance-'));
-const env = { ...process.env, TIELINE_HOME: home, TIELINE_LOG: 'error' };
-for (const name of ['TIELINE_URL', 'TIELINE_STORE', 'TIELINE_KEY', 'TIELINE_KEY_FILE']) delete env[name];
-const server = spawn(process.execPath, [here('server.mjs')], { env, stdio: ['ignore', 'pipe', 'inherit'] });
-let failed = false;
+const { json, runs } = readArguments();
+const target = await startTarget();
 try {
-  const { url, clientKey } = await firstJson(server);
-  const proxy = await startProxy(url, await tokenOf(url, clientKey));
-  for (const revision of revisions) failed = (await run(revision, proxy.url)) || failed;
-  proxy.close();
+  const reports = [];
+  for (const name of runs) {
+    const started = performance.now();
+    const ended = await RUNS[name](name);
+    const report = reportOf(name, ended, Math.round(performance.now() - started));
+    reports.push(report);
+    // What a run printed is of interest where it is watched, or has failed.
+    const said = `\n=== ${name} ===\n${report.ok ? ended.summary : ended.output}\n`;
+    if (!json) process.stdout.write(said);
+    else if (!report.ok) process.stderr.write(said);
+  }
+  const ok = reports.every((it) => it.ok);
+  process.stdout.write(json ? `${JSON.stringify({ ok, runs: reports }, null, 2)}\n` : `\n${table(reports)}`);
+  process.exitCode = ok ? 0 : 1;
 } finally {
-  server.kill();
-  if (server.exitCode === null) await once(server, 'exit');
-  await rm(home, { recursive: true, force: true });
+  await target.close();
 }
-process.exitCode = failed ? 1 : 0;
 
-/** What `serve --json` prints when it listens. */
-async function firstJson({ stdout }) {
-  let text = '';
-  for await (const line of createInterface({ input: stdout })) {
-    text += line;
-    try {
-      return JSON.parse(text);
-    } catch {
-      // more lines belong to it
-    }
+/** Ends the process with 2 for arguments that make no sense. */
+function readArguments() {
+  const known = Object.keys(RUNS);
+  try {
+    const { values, positionals } = parseArgs({ options: { json: { type: 'boolean' } }, allowPositionals: true });
+    const unknown = positionals.find((it) => !known.includes(it));
+    if (unknown !== undefined) throw new Error(`There is no run '${unknown}'.`);
+    return { json: values.json ?? false, runs: positionals.length > 0 ? [...new Set(positionals)] : known };
+  } catch (error) {
+    process.stderr.write(`${error.message}\nconformance [--json] [${known.join('|')}]…\n`);
+    process.exit(2);
   }
-  throw new Error('the server did not start');
 }
 
-async function tokenOf(url, clientKey) {
-  const post = async (path, bearer, body) => {
-    const headers = { authorization: `Bearer ${bearer}`, 'content-type': 'application/json' };
-    const response = await fetch(`${url}/api/v1${path}`, { method: 'POST', headers, body: JSON.stringify(body) });
-    if (!response.ok) throw new Error(`${path}: ${await response.text()}`);
-    return response.json();
-  };
-  const identifier = 'conformance';
-  const { secret } = await post('/users', clientKey, { identifier });
-  const login = await post('/auth/token', clientKey, { identifier, secret });
-  return (await post('/tokens', login.token, { name: 'conformance' })).token;
-}
-
-/** Passes everything on as it is, Host and Origin with it, and adds the token. */
-async function startProxy(url, token) {
-  const { hostname, port } = new URL(url);
-  const proxy = createServer((incoming, outgoing) => {
-    const { method, url: path, headers } = incoming;
-    const authorized = { ...headers, authorization: `Bearer ${token}` };
-    const onward = request({ hostname, port, method, path, headers: authorized }, (answer) => {
-      outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
-      answer.pipe(outgoing);
-    });
-    onward.on('error', () => outgoing.destroy());
-    outgoing.on('close', () => onward.destroy());
-    incoming.pipe(onward);
-  });
-  proxy.listen(0, '127.0.0.1');
-  await once(proxy, 'listening');
-  return {
-    url: `http://127.0.0.1:${proxy.address().port}/mcp`,
-    close: () => {
-      proxy.close();
-      proxy.closeAllConnections();
-    },
-  };
-}
-
-/** Whether it failed. */
-async function run(revision, url) {
-  const expected = here(`expected-${revision}.yml`);
-  const args = ['server', '--url', url, '--requirements', revision];
-  if (existsSync(expected)) args.push('--expected-failures', expected);
-  process.stdout.write(`\n=== ${revision} ===\n`);
-  const command = ['--import', here('globsync.mjs'), suite, ...args];
-  const child = spawn(process.execPath, command, { cwd: home, stdio: ['ignore', 'pipe', 'pipe'] });
-  let output = '';
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.on('data', (chunk) => {
-      output += chunk;
-    });
+/** The suite sends no credentials to a server, so that it goes through a proxy that adds the token of a user. */
+async function asServer(revision) {
+  const { token } = await target.user(revision);
+  const proxy = await startProxy(target.url, token);
+  try {
+    return await runSuite(['server', '--url', `${proxy.url}/mcp`, '--requirements', revision], revision);
+  } finally {
+    proxy.close();
   }
-  const [code] = await once(child, 'close');
-  const summary = output.indexOf('=== SUMMARY ===');
-  process.stdout.write(code === 0 && summary >= 0 ? output.slice(summary) : output);
-  process.stdout.write(`\n${revision}: ${code === 0 ? 'conforms' : 'DOES NOT CONFORM'}\n`);
-  return code !== 0;
+}
+
+/** The suite prints an address for a person to open, and waits until they have signed in and allowed it. */
+async function asAuthorizationServer(name) {
+  const user = await target.user(name);
+  const client = await target.registerClient();
+  const port = String(await target.freePort());
+  const args = ['--url', target.url, '--client-id', client, '--resource', `${target.url}/mcp`, '--port', port];
+  return runSuite(['authorization', ...args], name, (address) => allow(address, user));
 }
