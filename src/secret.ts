@@ -32,8 +32,8 @@ const MOST_LIVE_SECRETS = 2_000;
 /** The forms of a secret, and those of them without which none of them can be there: the others contain one of these. */
 type Forms = { readonly all: readonly string[]; readonly shortest: readonly string[] };
 
-/** The forms of each live secret, the one used longest ago first. */
-const live = new Map<string, Forms>();
+/** The live secrets, the one used longest ago first, with their forms once those were asked for. */
+const live = new Map<string, Forms | undefined>();
 
 /** All those forms, longest first, so that a secret that is part of another leaves nothing of that one behind. */
 let known: readonly string[] | undefined;
@@ -42,16 +42,13 @@ let known: readonly string[] | undefined;
 export function remember(value: string): void {
   // A missing value that became text by accident is none.
   if (value.length < SHORTEST_SECRET || value === 'undefined') return;
-  const there = live.get(value);
-  if (there) {
-    live.delete(value);
-    live.set(value, there);
-    return;
+  const made = live.get(value);
+  if (!live.delete(value)) {
+    const oldest = live.size >= MOST_LIVE_SECRETS ? live.keys().next().value : undefined;
+    if (oldest !== undefined) live.delete(oldest);
+    known = undefined;
   }
-  const oldest = live.size >= MOST_LIVE_SECRETS ? live.keys().next().value : undefined;
-  if (oldest !== undefined) live.delete(oldest);
-  live.set(value, forms(value));
-  known = undefined;
+  live.set(value, made);
 }
 
 /** Token shapes that are secret wherever they stand, for values nobody told `remember` about. */
@@ -64,20 +61,29 @@ const AFTER_SCHEME =
 
 /** Text that is safe to show: every live secret and everything shaped like a token is replaced by `[secret]`. */
 export function scrub(text: string): string {
-  known ??= [...new Set([...live.values()].flatMap((it) => it.all))].sort((a, b) => b.length - a.length);
+  known ??= [...new Set([...live.keys()].flatMap((it) => formsOf(it).all))].sort((a, b) => b.length - a.length);
   return replaceAll(text, known).replace(TOKEN_SHAPES, '[secret]').replace(AFTER_SCHEME, '[secret]');
 }
 
-/** The same for a known few values: what a call's own answer is checked with, as that check is on the hot path. */
-export function scrubValues(text: string, values: Iterable<string>): string {
-  let clean = text;
-  for (const value of values) {
-    if (value.length < SHORTEST_SECRET) continue;
-    const { all, shortest } = live.get(value) ?? forms(value);
-    if (shortest.some((it) => clean.includes(it))) clean = replaceAll(clean, all);
+/**
+ * The same for a known few values: what a call's own answer is checked with, as that check is on the hot path. What to
+ * look for is kept with the list, so that is not to be changed.
+ */
+export function scrubValues(text: string, values: readonly string[]): string {
+  let few = searched.get(values);
+  if (!few) {
+    const all = values.filter((it) => it.length >= SHORTEST_SECRET).map(formsOf);
+    few = { all: all.map((it) => it.all), shortest: [...new Set(all.flatMap((it) => it.shortest))] };
+    searched.set(values, few);
   }
-  return clean;
+  for (const it of few.shortest) if (text.includes(it)) return few.all.reduce(replaceAll, text);
+  return text;
 }
+
+/** The forms of all values of a list, one after the other, and those without which none of them can be there. */
+type Few = { readonly all: readonly (readonly string[])[]; readonly shortest: readonly string[] };
+
+const searched = new WeakMap<readonly string[], Few>();
 
 function replaceAll(text: string, variants: readonly string[]): string {
   let clean = text;
@@ -85,7 +91,15 @@ function replaceAll(text: string, variants: readonly string[]): string {
   return clean;
 }
 
-function forms(value: string): Forms {
+function formsOf(value: string): Forms {
+  const known = live.get(value);
+  if (known) return known;
+  const made = makeForms(value);
+  if (live.has(value)) live.set(value, made);
+  return made;
+}
+
+function makeForms(value: string): Forms {
   const bytes = Buffer.from(value, 'utf8');
   const base64 = bytes.toString('base64').replace(/=+$/, '');
   const json = JSON.stringify(value).slice(1, -1);

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Credential } from '../auth/credential.ts';
+import { type Credential, longestFirst } from '../auth/credential.ts';
 import type { Ask, Challenge, VouchedUser } from '../auth/type.ts';
 import type { RetryRules as RetrySpec } from '../connector/actionspec.ts';
 import type { Connector } from '../connector/connector.ts';
@@ -54,7 +54,7 @@ export type Account = {
   /** The roots that expressions see. */
   scope(roots?: Roots): Scope;
   readonly scripts: Scripts;
-  /** Texts that must not leave with an answer. */
+  /** Texts that must not leave with an answer, longest first. */
   secrets(): readonly string[];
   dispose(): void;
 };
@@ -73,14 +73,15 @@ export type AccountOptions = AccountParts & {
 export function openAccount(options: AccountOptions): Account {
   const { connector, sender, now, signal } = options;
   const server = connector.server();
-  const secrets = new Set<string>();
+  let secrets: readonly string[] = NONE;
   const own = openAuthenticator(options, keep);
   const { scripts } = own;
   let delegate: Promise<Authenticator> | undefined;
 
-  function keep(secret: string): void {
-    secrets.add(secret);
-    remember(secret);
+  function keep(used: readonly string[]): void {
+    for (const it of used) remember(it);
+    const more = used.filter((it) => !secrets.includes(it));
+    if (more.length > 0) secrets = secrets.length === 0 ? used : longestFirst([...secrets, ...more]);
   }
 
   /** What authenticates the requests in place of this account. */
@@ -88,9 +89,6 @@ export function openAccount(options: AccountOptions): Account {
     delegate ??= (async () => openAuthenticator(await open(own.current() ?? (await own.take())), keep))();
     return delegate;
   }
-
-  /** Longest first, so that one that is part of another leaves nothing of that one behind. */
-  const longestFirst = () => [...secrets].sort((a, b) => b.length - a.length);
 
   /** What this account's own expressions see while a credential is in use. */
   const ownCredential = (by: Authenticator, used: Credential): Credential =>
@@ -107,7 +105,7 @@ export function openAccount(options: AccountOptions): Account {
       page,
       scripts,
     });
-    const visible = by === own ? undefined : (it: StreamEvent) => withoutSecrets(it, longestFirst());
+    const visible = by === own ? undefined : (it: StreamEvent) => withoutSecrets(it, secrets);
     const onCount = onEvent && ((_: StreamEvent, count: number) => onEvent(count));
     const stream = plan.stream && streamOf(plan.stream, mine.scope, scripts, onCount, visible);
     const more = { followRedirects: plan.followRedirects || undefined, ...(stream && { onData: watch(stream) }) };
@@ -126,13 +124,13 @@ export function openAccount(options: AccountOptions): Account {
       const authenticate = async (it: HttpRequest) => other.authenticate(await mine.authenticate(it), next());
       return send(built, { ...more, authenticate });
     });
-    const response = redactedResponse(given, longestFirst());
+    const response = redactedResponse(given, secrets);
     return { response, answer: readAnswer(response, expected, stream) };
   }
 
   return {
     scripts,
-    secrets: longestFirst,
+    secrets: () => secrets,
     scope: (roots) => own.scopeOf(own.current() ?? NO_CREDENTIAL, roots),
     dispose() {
       own.dispose();
@@ -199,6 +197,8 @@ function answering(
 ): Promise<HttpResponse> {
   return challenges ? sendChallenged({ ...challenges, origin, send }) : send(() => undefined);
 }
+
+const NONE: readonly string[] = [];
 
 const NO_CREDENTIAL: Credential = { version: 0, input: {}, values: {}, obtainedAt: 0 };
 

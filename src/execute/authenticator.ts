@@ -35,8 +35,10 @@ export type Prepared = {
   authenticate(request: HttpRequest, challenge?: Challenge): HttpRequest | Promise<HttpRequest>;
 };
 
-/** `keep` is told every secret that is used, also in the form in which it travels. */
-export function openAuthenticator(options: AccountOptions, keep: (secret: string) => void): Authenticator {
+/** Told the secrets that are used, also in the form in which they travel. */
+type Keep = (secrets: readonly string[]) => void;
+
+export function openAuthenticator(options: AccountOptions, keep: Keep): Authenticator {
   const { connector, option, now, user } = options;
   const scripts = new Scripts({ functions: connector.functions });
   const schema = inputSchema(option);
@@ -50,7 +52,7 @@ export function openAuthenticator(options: AccountOptions, keep: (secret: string
     current: () => current,
     async take(rejectedVersion) {
       current = await options.credentials(rejectedVersion);
-      for (const secret of secretsOf(current, schema)) keep(secret);
+      keep(secretsOf(current, schema));
       return current;
     },
     using(credential, roots) {
@@ -85,19 +87,21 @@ export function openAuthenticator(options: AccountOptions, keep: (secret: string
 const nonce = (): string => randomBytes(16).toString('hex');
 
 /** What authentication put into headers and query: as it travels a secret may have a form of its own. */
-function keepAdded(unsigned: HttpRequest, signed: HttpRequest, keep: (secret: string) => void): void {
-  for (const [name, value] of Object.entries(signed.headers)) {
-    if (unsigned.headers[name] !== value) keepText(name, value, keep);
+function keepAdded(unsigned: HttpRequest, signed: HttpRequest, keep: Keep): void {
+  for (const name in signed.headers) {
+    const value = signed.headers[name];
+    if (value !== undefined && unsigned.headers[name] !== value) keepText(name, value, keep);
   }
+  if (signed.url === unsigned.url) return;
   if (signed.url.search === unsigned.url.search) return;
   for (const [name, value] of signed.url.searchParams) {
     if (unsigned.url.searchParams.get(name) !== value) keepText(name, value, keep);
   }
 }
 
-function keepText(name: string, value: string, keep: (secret: string) => void): void {
+function keepText(name: string, value: string, keep: Keep): void {
   if (/(?:^|-)date$/i.test(name)) return;
   const credential = value.slice(value.lastIndexOf(' ') + 1);
   // With the name of a scheme before it, it is found all the same, unless it is too short to be looked for.
-  keep(credential.length < SHORTEST_SECRET ? value : credential);
+  keep([credential.length < SHORTEST_SECRET ? value : credential]);
 }

@@ -43,7 +43,7 @@ export async function execute(engine: Engine, who: Principal, call: Call): Promi
 }
 
 /** The same, for whoever writes the result as JSON. */
-export async function executeToJson(engine: Engine, who: Principal, call: Call): Promise<OutcomeJson> {
+export function executeToJson(engine: Engine, who: Principal, call: Call): Promise<OutcomeJson> {
   const { connector: name, entity, action: wanted } = call;
   return audited(engine, who, { connector: name, entity, action: wanted }, async (note) => {
     const connector = engine.catalog.connector(name);

@@ -28,23 +28,21 @@ export type BuildInput = {
 export function buildRequest(input: BuildInput): HttpRequest {
   const { plan, server, scope, page, scripts } = input;
   const base = baseUrl(server, scope, scripts);
-  const own = address(plan, base, scope, scripts);
-  const url = page?.url === undefined ? own : pageAddress(page.url, own);
-  if (page?.url === undefined) {
-    const [shared, given] = [server.query, plan.query].map((it) => it.evaluate(scope, scripts) as object);
-    addQuery(url, { ...shared, ...given, ...page?.query }, plan.includeEmpty);
-  }
+  const url =
+    page?.url === undefined
+      ? address(plan, base, scope, scripts, queryOf(input))
+      : pageAddress(page.url, address(plan, base, scope, scripts));
   const body = (plan.body ?? page?.json) && buildBody(plan.body ?? NO_BODY, plan, scope, page, scripts);
-  const headers = headerTexts({
+  const headers: Record<string, string> = {
     accept: plan.stream ? 'text/event-stream, application/json;q=0.9, */*;q=0.5' : 'application/json, */*;q=0.5',
-    // A compressed stream would be understood at its end only.
-    ...(plan.stream && { 'accept-encoding': 'identity' }),
-    'user-agent': 'tieline',
-    ...(body?.contentType !== undefined && { 'content-type': body.contentType }),
-    ...lowerCase(server.headers.evaluate(scope, scripts) as object),
-    ...lowerCase(plan.headers.evaluate(scope, scripts) as object),
-    ...page?.headers,
-  });
+  };
+  // A compressed stream would be understood at its end only.
+  if (plan.stream) headers['accept-encoding'] = 'identity';
+  headers['user-agent'] = 'tieline';
+  if (body?.contentType !== undefined) headers['content-type'] = body.contentType;
+  setHeaders(headers, server.headers.evaluate(scope, scripts) as object);
+  setHeaders(headers, plan.headers.evaluate(scope, scripts) as object);
+  if (page?.headers) setHeaders(headers, page.headers);
   return { method: plan.method, url, headers, ...(body && { body: body.content }) };
 }
 
@@ -84,18 +82,27 @@ function readBase(text: unknown): URL {
   return base;
 }
 
-function address(plan: RequestPlan, base: URL, scope: Scope, scripts: Scripts | undefined): URL {
+function address(plan: RequestPlan, base: URL, scope: Scope, scripts: Scripts | undefined, query?: string): URL {
   if ('url' in plan.target) {
     const text = plan.target.url.evaluate(scope, scripts);
-    if (typeof text === 'string' && URL.canParse(text)) return new URL(text);
+    if (typeof text === 'string' && URL.canParse(text)) return withQuery(new URL(text), query);
     throw new TielineError('arguments_invalid', 'the request has no address');
   }
   const path = plan.target.path.evaluate(scope, scripts);
   const root = base.pathname.replace(/\/$/, '');
-  const url = new URL(`${base.origin}${root}${path.startsWith('/') ? '' : '/'}${path}`);
-  if (url.origin !== base.origin || !url.pathname.startsWith(`${root}/`) || url.search !== '' || url.hash !== '') {
+  const { origin } = base;
+  const url = new URL(`${origin}${root}${path.startsWith('/') ? '' : '/'}${path}${query ? `?${query}` : ''}`);
+  if (url.origin !== origin || !url.pathname.startsWith(`${root}/`) || /[?#]/.test(path)) {
     throw new TielineError('target_forbidden', 'the path leaves the base URL of the connector');
   }
+  return url;
+}
+
+/** An address may have a query of its own, which stays. */
+function withQuery(url: URL, query: string | undefined): URL {
+  if (query && url.search !== '')
+    for (const [name, text] of new URLSearchParams(query)) url.searchParams.append(name, text);
+  else if (query) url.search = query;
   return url;
 }
 
@@ -108,15 +115,15 @@ function pageAddress(next: string, first: URL): URL {
   return url;
 }
 
-function addQuery(url: URL, query: object, includeEmpty: boolean | undefined): void {
-  const added = new URLSearchParams();
-  for (const [name, value] of Object.entries(query)) {
-    if (typeof value === 'string') added.append(name, value);
-    else for (const text of textsOf(`query parameter ${name}`, value, includeEmpty)) added.append(name, text);
+/** All parameters of a request, as they stand in its address; empty for none. */
+function queryOf({ plan, server, scope, page, scripts }: BuildInput): string {
+  const [shared, given] = [server.query.evaluate(scope, scripts), plan.query.evaluate(scope, scripts)] as object[];
+  const parameters = new URLSearchParams();
+  for (const [name, value] of Object.entries({ ...shared, ...given, ...page?.query })) {
+    if (typeof value === 'string') parameters.append(name, value);
+    else for (const text of textsOf(`query parameter ${name}`, value, plan.includeEmpty)) parameters.append(name, text);
   }
-  if (added.size === 0) return;
-  if (url.search === '') url.search = added.toString();
-  else for (const [name, text] of added) url.searchParams.append(name, text);
+  return parameters.toString();
 }
 
 /** The texts of a parameter: one for each item of a list, none for what is absent. Null is absent or empty. */
@@ -168,16 +175,12 @@ function buildBody(
   return { content: text, contentType: plan.contentType ?? 'text/plain; charset=utf-8' };
 }
 
-const lowerCase = (headers: object): Record<string, unknown> =>
-  Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
-
-/** Header values as text; the sender refuses line breaks in them. */
-function headerTexts(headers: Readonly<Record<string, unknown>>): Record<string, string> {
-  const texts: Record<string, string> = {};
-  for (const [name, value] of Object.entries(headers)) {
-    if (value === undefined || value === null) continue;
-    if (typeof value === 'object') throw new TielineError('arguments_invalid', `header ${name} cannot hold an object`);
-    texts[name] = String(value);
+/** Sets headers, their values as text; the sender refuses line breaks in them. One that is null is not sent. */
+function setHeaders(headers: Record<string, string>, more: object): void {
+  for (const [given, value] of Object.entries(more)) {
+    const name = given.toLowerCase();
+    if (value === undefined || value === null) delete headers[name];
+    else if (typeof value !== 'object') headers[name] = String(value);
+    else throw new TielineError('arguments_invalid', `header ${name} cannot hold an object`);
   }
-  return texts;
 }

@@ -1,3 +1,4 @@
+import { longestFirst } from '../auth/credential.ts';
 import type { Action } from '../connector/action.ts';
 import type { Connector } from '../connector/connector.ts';
 import type { SqlPlan } from '../connector/plan.ts';
@@ -92,8 +93,7 @@ function withinResult(done: Execution): Execution {
 }
 
 /** The URL is one secret; the password in it is another. */
-function secretsOf(account: Account, address: SqlAddress): string[] {
-  const secrets = [...account.secrets()];
-  if (address.driver !== 'sqlite' && address.password !== undefined) secrets.push(address.password);
-  return secrets.sort((a, b) => b.length - a.length);
+function secretsOf(account: Account, address: SqlAddress): readonly string[] {
+  const { password } = address.driver === 'sqlite' ? {} : address;
+  return password === undefined ? account.secrets() : longestFirst([...account.secrets(), password]);
 }

@@ -71,7 +71,7 @@ export async function accountOptions(
           if (found) await mergeAccount(keystore, who, integration, found);
         },
       });
-      await engine.onCredential?.(credential);
+      if (engine.onCredential) await engine.onCredential(credential);
       // Somebody has refreshed it since the account was read, and may have been told more about it.
       if (credential.obtainedAt >= opened) {
         const { items } = await readIntegrations(keystore, who, connector.name, now());

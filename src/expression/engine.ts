@@ -97,7 +97,7 @@ async function load(): Promise<void> {
   };
   current = await makeEngine();
   make = makeEngine;
-  await refill();
+  refill().catch(() => {}); // `takeEngine` tries again
 }
 
 async function refill(): Promise<void> {

@@ -53,10 +53,14 @@ function compileObject(source: object, expressions: Expression[], depth: number)
     return [key, compileNode(value, expressions, depth + 1)];
   });
   // fromEntries makes own properties, also of a key like __proto__
-  const evaluate: Evaluate = (scope, scripts) =>
-    Object.fromEntries(
-      nodes.map(([key, node]) => [key, fill(node, scope, scripts)] as const).filter(([, value]) => isDefined(value)),
-    );
+  const evaluate: Evaluate = (scope, scripts) => {
+    const fields: (readonly [string, unknown])[] = [];
+    for (const [key, node] of nodes) {
+      const value = fill(node, scope, scripts);
+      if (value !== undefined) fields.push([key, value]);
+    }
+    return Object.fromEntries(fields);
+  };
   return nodes.every(([, node]) => isLiteral(node)) ? { literal: Object.freeze(evaluate({})) } : { evaluate };
 }
 

@@ -31,12 +31,13 @@ export function resultAnswer({ data, meta, file, json = JSON.stringify(data) }: 
   return { content, structuredContent };
 }
 
-/** The answer as JSON, with its members in the order in which the SDK writes them. */
-export function answerJson({ content, structuredContent, isError }: ToolAnswer): string {
+/** The answer as JSON with these members at its end, in the order in which the SDK writes them. */
+export function answerJson({ content, structuredContent, isError }: ToolAnswer, end = ''): string {
   const [first] = content;
   // Of a result the text is the JSON of the structured form already.
   const structured = isError || first?.type !== 'text' ? JSON.stringify(structuredContent) : first.text;
-  return `{"content":${JSON.stringify(content)},"structuredContent":${structured}${isError ? ',"isError":true' : ''}}`;
+  const failed = isError ? ',"isError":true' : '';
+  return `{"content":${JSON.stringify(content)},"structuredContent":${structured}${failed}${end}}`;
 }
 
 function fileContent({ name, mimeType, bytes }: FileContent): Content {

@@ -32,7 +32,7 @@ export function openDirect(engine: Engine, options: DirectOptions): Direct {
     const plain = { signal, _meta: undefined, notify: nobody, requestState: nothing, inputResponses: undefined };
     const answer = await answerToolCall(engine, who, { ...linking, name, args, peer, request: plain });
     if (!isToolAnswer(answer)) return JSON.stringify({ ...answer, _meta: { [SERVER_INFO]: IDENTITY } });
-    return `${answerJson(answer).slice(0, -1)}${peer.era === 'modern' ? CALL_END : ''}}`;
+    return answerJson(answer, peer.era === 'modern' ? CALL_END : '');
   }
   return {
     takes: (request) => request.method === 'tools/list' || isOwnTool(engine, request.name),

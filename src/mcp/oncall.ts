@@ -1,11 +1,26 @@
+import { log } from '../log.ts';
 import type * as ToolCall from './toolcall.ts';
 
 export type { LinkOptions } from './toolcall.ts';
 
 let loaded: typeof ToolCall | undefined;
+let isPrepared = false;
 
-/** `answerToolCall` of toolcall.ts, which is loaded with the first call: a client asks for the tools long before. */
+/** How long an answer has to leave before anything is prepared, in milliseconds. */
+const PAUSE = 20;
+
+/** `answerToolCall` of toolcall.ts, which is loaded late: a client asks for the tools long before it calls one. */
 export const answerToolCall: typeof ToolCall.answerToolCall = async (...call) => {
   loaded ??= await import('./toolcall.ts');
   return loaded.answerToolCall(...call);
 };
+
+/** Loads what calls need, for whoever has just listed the tools: the first call then finds it there. */
+export function prepareCalls(): void {
+  if (isPrepared) return;
+  isPrepared = true;
+  setTimeout(() => {
+    const preparing = import('./toolcall.ts').then((it) => it.prepareCalls());
+    preparing.catch((error: unknown) => log.debug('not prepared', { error })); // the call itself will say so
+  }, PAUSE).unref();
+}

@@ -7,7 +7,7 @@ import { scrub } from '../secret.ts';
 import { version } from '../version.ts';
 import { accountToolNamed } from './accounttools.ts';
 import type { Extension } from './extension.ts';
-import { answerToolCall, type LinkOptions } from './oncall.ts';
+import { answerToolCall, type LinkOptions, prepareCalls } from './oncall.ts';
 import { peerOf, type Told } from './peer.ts';
 import { listTools } from './tools.ts';
 
@@ -42,6 +42,7 @@ export function mcpServer(engine: Engine, who: Principal, options: ServerOptions
   server.setRequestHandler('tools/list', async (request) => {
     // The whole list is one page: several clients never ask for a second.
     if (request.params?.cursor) throw new ProtocolError(ProtocolErrorCode.InvalidParams, 'Unknown cursor');
+    prepareCalls();
     return { tools: (await listTools(engine, who, extension).catch(listFailure)) as never };
   });
   server.setRequestHandler('tools/call', async (request, context) => {

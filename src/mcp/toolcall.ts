@@ -1,7 +1,9 @@
 import { type InputRequiredResult, ProtocolError } from '@modelcontextprotocol/server';
 import type { Engine } from '../execute/engine.ts';
+import { loadSandbox } from '../expression/sandbox.ts';
 import type { Principal } from '../integration/principal.ts';
 import { log } from '../log.ts';
+import { undici } from '../network/undici.ts';
 import { runAccountTool } from './accounts.ts';
 import { errorAnswer, type ToolAnswer } from './answer.ts';
 import { type CallRequest, runAction } from './call.ts';
@@ -25,6 +27,12 @@ export type ToolCall = LinkOptions & {
   readonly peer: Peer;
   readonly request: CallRequest;
 };
+
+/** Loads what nearly every call needs beside this module. */
+export async function prepareCalls(): Promise<void> {
+  undici();
+  await loadSandbox();
+}
 
 /**
  * What a call of a tool of Tieline's own answers, however it came. What fails is an answer too; thrown are faults of the

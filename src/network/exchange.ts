@@ -45,28 +45,31 @@ export type Limits = {
 type Phase = 'connect' | 'headers' | 'body' | 'total';
 
 /** One request, one answer: capped, timed, decompressed. Redirects come back as they are. */
-export async function exchange(agent: Dispatcher, request: HttpRequest, limits: Limits): Promise<HttpResponse> {
-  const response = await receive(agent, request, limits);
-  if (response.headers['content-encoding'] === undefined) return response;
-  return { ...response, bytes: await decode(response, limits.maxBytes) };
-}
-
-function receive(agent: Dispatcher, request: HttpRequest, limits: Limits): Promise<HttpResponse> {
+export function exchange(agent: Dispatcher, request: HttpRequest, limits: Limits): Promise<HttpResponse> {
   const { url, method, headers, body = null } = request;
   const { timeouts, signal, maxBytes } = limits;
   return new Promise((resolve, reject) => {
     let controller: Dispatcher.DispatchController | undefined;
     let over = false;
-    let timer: NodeJS.Timeout | undefined;
+    let phase: Phase = 'connect';
+    let phaseMs = timeouts.connectMs;
+    const late = () => fail(timedOut(url, phase, timeouts));
+    let timer = setTimeout(late, phaseMs);
     const total = setTimeout(() => fail(timedOut(url, 'total', timeouts)), limits.deadline - performance.now());
     let status = 0;
     let received: HttpResponse['headers'] = NO_HEADERS;
     const chunks: Buffer[] = [];
     let size = 0;
 
-    const start = (phase: Phase, ms: number): void => {
+    const start = (next: Phase, ms: number): void => {
+      phase = next;
+      if (ms === phaseMs) {
+        timer.refresh();
+        return;
+      }
       clearTimeout(timer);
-      timer = setTimeout(() => fail(timedOut(url, phase, timeouts)), ms);
+      phaseMs = ms;
+      timer = setTimeout(late, ms);
     };
     const end = (): void => {
       over = true;
@@ -77,7 +80,9 @@ function receive(agent: Dispatcher, request: HttpRequest, limits: Limits): Promi
     const finish = (): void => {
       end();
       const [only = NOTHING] = chunks;
-      resolve({ status, headers: received, bytes: chunks.length > 1 ? Buffer.concat(chunks, size) : only, url });
+      const bytes = chunks.length > 1 ? Buffer.concat(chunks, size) : only;
+      const response = { status, headers: received, bytes, url };
+      resolve(received['content-encoding'] === undefined ? response : decoded(response, maxBytes));
     };
     const fail = (error: Error): void => {
       if (over) return;
@@ -110,7 +115,7 @@ function receive(agent: Dispatcher, request: HttpRequest, limits: Limits): Promi
       onResponseData(_, chunk) {
         if (over || !take(chunk.length)) return;
         chunks.push(chunk);
-        timer?.refresh();
+        timer.refresh();
         try {
           if (!limits.onData?.(chunk, { status, headers: received })) return;
         } catch (error) {
@@ -129,7 +134,6 @@ function receive(agent: Dispatcher, request: HttpRequest, limits: Limits): Promi
 
     if (signal?.aborted) return cancel();
     signal?.addEventListener('abort', cancel, { once: true });
-    start('connect', timeouts.connectMs);
     const sent = { 'accept-encoding': 'gzip, deflate, br', ...headers };
     const path = url.pathname + url.search;
     try {
@@ -169,6 +173,10 @@ const DECODERS: ReadonlyMap<string, Decoder> = new Map<string, Decoder>([
   ['br', promisify<Uint8Array, ZlibOptions, Buffer>(brotliDecompress)],
 ]);
 const MOST_CODINGS = 3;
+
+async function decoded(response: HttpResponse, maxBytes: number): Promise<HttpResponse> {
+  return { ...response, bytes: await decode(response, maxBytes) };
+}
 
 async function decode({ headers, bytes, url }: HttpResponse, maxBytes: number): Promise<Uint8Array> {
   const named = (headers['content-encoding'] ?? '').toLowerCase().split(',');

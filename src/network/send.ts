@@ -63,6 +63,19 @@ export function createSender(policy: NetworkPolicy, options: GuardOptions = {}):
   const { ca: _, ...strict } = options;
   const elsewhere = agentPool({ allowPrivate: [] }, strict);
 
+  async function send(first: HttpRequest, options: SendOptions): Promise<HttpResponse> {
+    let isSending = false;
+    const onSending = () => {
+      isSending = true;
+    };
+    try {
+      return await follow(first, options, onSending);
+    } catch (error) {
+      if (!isSending && error instanceof Error) unsent.add(error);
+      throw error;
+    }
+  }
+
   async function follow(first: HttpRequest, options: SendOptions, onSending: () => void): Promise<HttpResponse> {
     const { allowedHosts, maxBytes = MAX_BYTES, signal, authenticate, tls, onData } = options;
     const timeouts = { ...TIMEOUTS, ...options.timeouts };
@@ -90,17 +103,7 @@ export function createSender(policy: NetworkPolicy, options: GuardOptions = {}):
   }
 
   return {
-    async send(request, options) {
-      let sending = false;
-      try {
-        return await follow(request, options, () => {
-          sending = true;
-        });
-      } catch (error) {
-        if (!sending && error instanceof Error) unsent.add(error);
-        throw error;
-      }
-    },
+    send,
     async close() {
       await Promise.all([declared.destroy(), elsewhere.destroy()]);
     },

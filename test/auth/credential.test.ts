@@ -180,14 +180,24 @@ describe('secretsOf', () => {
     ['shows the texts of an open list, stored and read again', { tags: ['x'] }, { tags: ['x', 'y'] }, ['y']],
     ['covers what the schema does not know', { other: 'o' }, {}, ['o']],
     ['shows well-known public names', {}, { clientId: 'c', client_id: 'c', scope: 's', tokenType: 'b' }, []],
-    [
-      'covers a well-known name that the schema hides',
-      { username: 'a-key' },
-      { username: 'a-key' },
-      ['a-key', 'a-key'],
-    ],
+    ['covers a well-known name that the schema hides, once', { username: 'a-key' }, { username: 'a-key' }, ['a-key']],
     ['covers every text inside', { nested: { a: ['x', { b: 'y' }], n: 7, z: null } }, {}, ['x', 'y']],
   ])('%s', (_, input, values, expected) => {
     expect(secrets(input, values)).toEqual(expected);
+  });
+
+  it('gives the longest first, so that nothing is left of one that holds another', () => {
+    const credential = { version: 1, input: {}, values: { a: 'token', b: 'x-token-x', c: 'token-x' }, obtainedAt: 0 };
+    expect(secretsOf(credential, schema)).toEqual(['x-token-x', 'token-x', 'token']);
+  });
+
+  it('is one list for a credential that nobody can change, as long as the schema is the same', () => {
+    const credential = Object.freeze({ version: 1, input: { host: 'h' }, values: { token: 't' }, obtainedAt: 0 });
+    expect(secretsOf(credential, schema)).toBe(secretsOf(credential, schema));
+    expect(secretsOf(credential, { type: 'object' })).toEqual(['t', 'h']);
+    const open = { version: 1, input: {}, values: { token: 't' }, obtainedAt: 0 };
+    const before = secretsOf(open, schema);
+    open.values.token = 'other';
+    expect([before, secretsOf(open, schema)]).toEqual([['t'], ['other']]);
   });
 });

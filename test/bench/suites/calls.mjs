@@ -3,7 +3,7 @@ import { problemOf } from '../api/records.mjs';
 export const LEVELS = [1, 16, 64];
 
 /** What a server has for becoming warm, at least: the compiler of V8 looks at what runs for a while. */
-const WARM_MS = 600;
+const WARM_MS = 2_000;
 
 /**
  * CPU per call and latency of every contender at each concurrency. They take turns, in the opposite order every other
