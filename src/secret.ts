@@ -43,12 +43,22 @@ export function remember(value: string): void {
   // A missing value that became text by accident is none.
   if (value.length < SHORTEST_SECRET || value === 'undefined') return;
   const made = live.get(value);
+  // Which one goes first matters to those only that are many.
+  if (live.size < MOST_LIVE_SECRETS / 2 && live.has(value)) return;
   if (!live.delete(value)) {
-    const oldest = live.size >= MOST_LIVE_SECRETS ? live.keys().next().value : undefined;
-    if (oldest !== undefined) live.delete(oldest);
+    if (live.size >= MOST_LIVE_SECRETS) forgetOldest(MOST_LIVE_SECRETS / 8);
     known = undefined;
   }
   live.set(value, made);
+}
+
+/** Several at once: to find the first of a map takes as long as there are deleted ones before it. */
+function forgetOldest(count: number): void {
+  let left = count;
+  for (const it of live.keys()) {
+    if (left-- <= 0) return;
+    live.delete(it);
+  }
 }
 
 /** Token shapes that are secret wherever they stand, for values nobody told `remember` about. */

@@ -1,3 +1,4 @@
+import type { ExpandPlan } from '../connector/plan.ts';
 import { isTielineError, TielineError } from '../errors.ts';
 import type { Received } from './account.ts';
 import type { Work } from './steps.ts';
@@ -8,10 +9,9 @@ import type { Work } from './steps.ts';
  */
 export async function fanOut(
   { account, action, plan, args, onProgress }: Work,
+  expand: ExpandPlan,
   received: Received,
-): Promise<{ bodies: unknown[]; count: number } | undefined> {
-  const { expand } = plan;
-  if (!expand) return undefined;
+): Promise<{ bodies: unknown[]; count: number }> {
   const items = expand.over.evaluate(account.scope({ args, response: received.answer }), account.scripts) ?? [];
   if (!Array.isArray(items)) throw new TielineError('upstream_invalid', 'the provider gave no list to expand');
   const chosen = items.slice(0, expand.max);

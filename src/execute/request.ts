@@ -128,6 +128,7 @@ function queryOf({ plan, server, scope, page, scripts }: BuildInput): string {
 
 /** The texts of a parameter: one for each item of a list, none for what is absent. Null is absent or empty. */
 function textsOf(name: string, value: unknown, includeEmpty = false): string[] {
+  if (typeof value === 'number' || typeof value === 'boolean') return [String(value)];
   return [value].flat().flatMap((it) => {
     if (it === null && includeEmpty) return [''];
     if (it === undefined || it === null) return [];

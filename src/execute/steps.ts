@@ -26,7 +26,7 @@ export type Work = {
 export async function runRequests(work: Work): Promise<Done> {
   const { account, plan, args, page } = work;
   const { received, steps } = await runSteps(work);
-  const expanded = await fanOut(work, received);
+  const expanded = plan.expand && (await fanOut(work, plan.expand, received));
   const scope = account.scope({ args, steps, expanded: expanded?.bodies, response: received.answer });
   const shaped = shapeResult(plan.result, scope, received.bytes, account.scripts);
   // What the provider listed counts, also what was gone when it was looked at.

@@ -3,6 +3,7 @@ import { nearest } from '../connector/problem.ts';
 import { formOf } from '../connector/schema.ts';
 import type { JsonSchema } from '../connector/values.ts';
 import { TielineError } from '../errors.ts';
+import { fitsSurely } from './fits.ts';
 
 /** Interpreted, so that no definition becomes code; compiled on first use and kept as long as its schema lives. */
 const validators = new WeakMap<JsonSchema, Validator>();
@@ -15,6 +16,7 @@ export type Finding = { readonly at: string; readonly text: string; readonly mes
 
 /** Throws `arguments_invalid` that names every argument at fault and what it should be. */
 export function checkArguments(schema: JsonSchema, args: unknown, what = 'the arguments'): void {
+  if (fitsSurely(schema, args)) return;
   const problems = [...new Set(findProblems(schema, args).map((it) => it.message))];
   if (problems.length === 0) return;
   throw new TielineError('arguments_invalid', `${what} do not fit: ${problems.slice(0, MOST_PROBLEMS).join('; ')}`, {

@@ -67,7 +67,8 @@ const KEY = 'link';
  */
 export async function runLinking(it: Linking, work: Work): Promise<ToolAnswer | InputRequiredResult> {
   const { engine, who } = it;
-  const round = await roundOf(it);
+  const state = it.request.requestState<string>();
+  const round = state === undefined ? undefined : await roundOf(it, state);
   let ended = round && (await comeBack(it, round));
   if (round && !ended) return linkAnswer(unfinished(), round.url);
   for (let tries = 0; ; tries++) {
@@ -87,9 +88,8 @@ export async function runLinking(it: Linking, work: Work): Promise<ToolAnswer | 
 }
 
 /** What a call that comes back waits for. Throws a fault of the protocol where the client has changed it. */
-async function roundOf({ engine, who, peer, called, request }: Linking): Promise<Round | undefined> {
-  const state = request.requestState<string>();
-  if (peer.era !== 'modern' || state === undefined) return undefined;
+async function roundOf({ engine, who, peer, called }: Linking, state: string): Promise<Round | undefined> {
+  if (peer.era !== 'modern') return undefined;
   const round = await takeRound(engine, who, called, state);
   if (round) return round;
   throw new ProtocolError(ProtocolErrorCode.InvalidParams, 'Invalid or expired requestState', {

@@ -10,8 +10,11 @@ let isPrepared = false;
 const PAUSE = 20;
 
 /** `answerToolCall` of toolcall.ts, which is loaded late: a client asks for the tools long before it calls one. */
-export const answerToolCall: typeof ToolCall.answerToolCall = async (...call) => {
-  loaded ??= await import('./toolcall.ts');
+export const answerToolCall: typeof ToolCall.answerToolCall = (engine, who, call) =>
+  loaded ? loaded.answerToolCall(engine, who, call) : loadAndAnswer(engine, who, call);
+
+const loadAndAnswer: typeof ToolCall.answerToolCall = async (...call) => {
+  loaded = await import('./toolcall.ts');
   return loaded.answerToolCall(...call);
 };
 

@@ -1,9 +1,7 @@
 import { type InputRequiredResult, ProtocolError } from '@modelcontextprotocol/server';
 import type { Engine } from '../execute/engine.ts';
-import { loadSandbox } from '../expression/sandbox.ts';
 import type { Principal } from '../integration/principal.ts';
 import { log } from '../log.ts';
-import { undici } from '../network/undici.ts';
 import { runAccountTool } from './accounts.ts';
 import { errorAnswer, type ToolAnswer } from './answer.ts';
 import { type CallRequest, runAction } from './call.ts';
@@ -21,18 +19,14 @@ export type LinkOptions = {
 /** Less than the minute after which clients give a call up, and mostly enough for somebody who signs in. */
 const PATIENCE = 45_000;
 
+export { prepareCalls } from '../execute/prepare.ts';
+
 export type ToolCall = LinkOptions & {
   readonly name: string;
   readonly args: Readonly<Record<string, unknown>>;
   readonly peer: Peer;
   readonly request: CallRequest;
 };
-
-/** Loads what nearly every call needs beside this module. */
-export async function prepareCalls(): Promise<void> {
-  undici();
-  await loadSandbox();
-}
 
 /**
  * What a call of a tool of Tieline's own answers, however it came. What fails is an answer too; thrown are faults of the

@@ -5,7 +5,6 @@ import type { Json } from './direct.ts';
 /** What is read beyond a line break, in bytes; a message that is longer is not waited for. */
 const LONGEST_LINE = 10 * 1024 * 1024;
 const LINE_BREAK = 10;
-const END = Buffer.from('\n');
 
 /** Takes a message, not looked at yet, and tells whether it will be answered by `write`. */
 export type Intercept = (message: unknown, write: (json: Json) => void) => boolean;
@@ -107,13 +106,17 @@ export class StdioWire implements Transport {
     const lines = this.#lines;
     this.#lines = [];
     let text = '';
+    // Gathered, and written together: lists are megabytes in pieces, which are not to be copied.
+    this.#stdout.cork();
     for (const line of lines) {
       if (typeof line === 'string') text += `${line}\n`;
       else {
-        this.#stdout.write(Buffer.concat([Buffer.from(text), ...line, END]));
-        text = '';
+        if (text !== '') this.#stdout.write(text);
+        for (const piece of line) this.#stdout.write(piece);
+        text = '\n';
       }
     }
     if (text !== '') this.#stdout.write(text);
+    this.#stdout.uncork();
   };
 }
