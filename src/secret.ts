@@ -1,4 +1,5 @@
 import { inspect } from 'node:util';
+import { Needles } from './needles.ts';
 
 /** A string that cannot reach a log, a JSON body or a template by accident: only `reveal()` shows it. */
 export class Secret {
@@ -27,7 +28,7 @@ export class Secret {
 
 /** Shorter values would blank ordinary words, and no provider issues tokens that short. */
 export const SHORTEST_SECRET = 8;
-const MOST_LIVE_SECRETS = 2_000;
+const MOST_LIVE_SECRETS = 10_000;
 
 /** The forms of a secret, and those of them without which none of them can be there: the others contain one of these. */
 type Forms = { readonly all: readonly string[]; readonly shortest: readonly string[] };
@@ -35,8 +36,9 @@ type Forms = { readonly all: readonly string[]; readonly shortest: readonly stri
 /** The live secrets, the one used longest ago first, with their forms once those were asked for. */
 const live = new Map<string, Forms | undefined>();
 
-/** All those forms, longest first, so that a secret that is part of another leaves nothing of that one behind. */
-let known: readonly string[] | undefined;
+/** The forms of the live secrets, but for those that came since somebody looked. */
+const needles = new Needles();
+const unseen = new Set<string>();
 
 /** Makes `scrub` replace this value, in the forms in which a token usually travels, wherever it turns up in text. */
 export function remember(value: string): void {
@@ -47,7 +49,7 @@ export function remember(value: string): void {
   if (live.size < MOST_LIVE_SECRETS / 2 && live.has(value)) return;
   if (!live.delete(value)) {
     if (live.size >= MOST_LIVE_SECRETS) forgetOldest(MOST_LIVE_SECRETS / 8);
-    known = undefined;
+    unseen.add(value);
   }
   live.set(value, made);
 }
@@ -55,9 +57,10 @@ export function remember(value: string): void {
 /** Several at once: to find the first of a map takes as long as there are deleted ones before it. */
 function forgetOldest(count: number): void {
   let left = count;
-  for (const it of live.keys()) {
+  for (const [it, made] of live) {
     if (left-- <= 0) return;
     live.delete(it);
+    if (!unseen.delete(it)) for (const form of made?.all ?? []) needles.delete(form);
   }
 }
 
@@ -71,8 +74,9 @@ const AFTER_SCHEME =
 
 /** Text that is safe to show: every live secret and everything shaped like a token is replaced by `[secret]`. */
 export function scrub(text: string): string {
-  known ??= [...new Set([...live.keys()].flatMap((it) => formsOf(it).all))].sort((a, b) => b.length - a.length);
-  return replaceAll(text, known).replace(TOKEN_SHAPES, '[secret]').replace(AFTER_SCHEME, '[secret]');
+  for (const it of unseen) for (const form of formsOf(it).all) needles.add(form);
+  unseen.clear();
+  return needles.replaceIn(text, '[secret]').replace(TOKEN_SHAPES, '[secret]').replace(AFTER_SCHEME, '[secret]');
 }
 
 /**

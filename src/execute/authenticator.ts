@@ -92,8 +92,7 @@ function keepAdded(unsigned: HttpRequest, signed: HttpRequest, keep: Keep): void
     const value = signed.headers[name];
     if (value !== undefined && unsigned.headers[name] !== value) keepText(name, value, keep);
   }
-  if (signed.url === unsigned.url) return;
-  if (signed.url.search === unsigned.url.search) return;
+  if (signed.url === unsigned.url || signed.url.search === unsigned.url.search) return;
   for (const [name, value] of signed.url.searchParams) {
     if (unsigned.url.searchParams.get(name) !== value) keepText(name, value, keep);
   }

@@ -8,6 +8,8 @@ import { type CallRequest, runAction } from './call.ts';
 import { type Linker, runLinking } from './link.ts';
 import type { Peer } from './peer.ts';
 
+export { prepareCalls } from '../execute/prepare.ts';
+
 /** How calls are made possible that lack an account. */
 export type LinkOptions = {
   /** Gives the user an address at which to link an account. Absent where that is done otherwise. */
@@ -18,8 +20,6 @@ export type LinkOptions = {
 
 /** Less than the minute after which clients give a call up, and mostly enough for somebody who signs in. */
 const PATIENCE = 45_000;
-
-export { prepareCalls } from '../execute/prepare.ts';
 
 export type ToolCall = LinkOptions & {
   readonly name: string;
