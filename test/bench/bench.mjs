@@ -2,13 +2,15 @@
  * npm run bench: measures Tieline beside the bare request, the bare SDK and other servers, all at the same work on this
  * machine. Tables go to stdout, progress to stderr. `--help` says what can be chosen.
  */
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
+import { dirname, relative } from 'node:path';
 import { startUpstream } from './api/start.mjs';
 import { installPeers } from './contenders/peers.mjs';
 import { MAIN } from './contenders/tieline.mjs';
 import { HELP, readOptions } from './options.mjs';
 import { plan } from './plan.mjs';
 import { machine, machineText } from './report/machine.mjs';
+import { readmeSection, withSection } from './report/readme.mjs';
 import { chartOf, tablesOf } from './report/report.mjs';
 import { markdownTable, textTable } from './report/table.mjs';
 import { labelOf } from './suites/calls.mjs';
@@ -18,7 +20,7 @@ process.env.TIELINE_LOG ??= 'error'; // homes are made in this process
 const progress = (text) => process.stderr.write(`${text}\n`);
 
 const options = read();
-const results = await run();
+const results = options.from ? await measuredBefore(options.from) : await run();
 const tables = tablesOf(results);
 for (const { title, rows } of tables) process.stdout.write(`\n${title}\n\n${textTable(rows)}\n`);
 await writeFiles();
@@ -36,6 +38,12 @@ function read() {
     progress(`${error.message}\n\n${HELP}`);
     process.exit(2);
   }
+}
+
+/** What a run has written, held to the targets of today. */
+async function measuredBefore(file) {
+  const found = JSON.parse(await readFile(file, 'utf8'));
+  return { ...found, targets: judge(found) };
 }
 
 async function run() {
@@ -62,9 +70,13 @@ async function run() {
 }
 
 async function writeFiles() {
-  const { json, markdown, chart } = options;
+  const { json, markdown, chart, readme } = options;
   if (json) await writeFile(json, `${JSON.stringify(results, null, 1)}\n`);
   if (chart) await writeFile(chart, chartOf(results));
+  if (readme) {
+    const section = readmeSection(results, relative(dirname(readme), chart));
+    await writeFile(readme, withSection(await readFile(readme, 'utf8'), section));
+  }
   if (!markdown) return;
   const parts = tables.map(({ title, rows }) => `### ${title}\n\n${markdownTable(rows)}\n`);
   await writeFile(markdown, `Measured on ${machineText(results.machine)}.\n\n${parts.join('\n')}`);

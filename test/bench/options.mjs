@@ -9,6 +9,8 @@ export const HELP = `npm run bench -- [options]
   --json <file>        all that was measured, round by round
   --markdown <file>    the tables as Markdown
   --chart <file.svg>   CPU per call as a bar chart
+  --readme <file>      the figures between the marks in a Markdown file, with the chart
+  --from <file.json>   what a run before has measured, in place of a new one
   --main <file>        another build of Tieline than dist/main.js
   --help
 
@@ -30,12 +32,15 @@ export function readOptions(args) {
       json: { type: 'string' },
       markdown: { type: 'string' },
       chart: { type: 'string' },
+      readme: { type: 'string' },
+      from: { type: 'string' },
       main: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
   });
   const { quick, rounds = quick ? '1' : '5', only, suites, ...others } = values;
   if (!/^[1-9]\d*$/.test(rounds)) throw new Error(`--rounds is not a number: ${rounds}`);
+  if (values.readme && !values.chart) throw new Error('--readme shows a chart, so --chart is needed');
   const chosen = suites?.split(',') ?? SUITES;
   const unknown = chosen.find((it) => !SUITES.includes(it));
   if (unknown !== undefined) throw new Error(`--suites has no ${unknown}; there are ${SUITES.join(', ')}`);

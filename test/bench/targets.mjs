@@ -128,6 +128,9 @@ function find(rows = [], { name, transport, era, ...size }) {
 /** What one figure was, round by round. */
 const series = (row, level, figure) => row?.levels[level]?.map((it) => it?.[figure]) ?? [];
 
+/** Whether it is Tieline, however it is called upon. */
+export const isOwn = ({ name }) => name.startsWith('Tieline');
+
 const against = (rows, one, other, level, figure) =>
   ratio(...[one, other].map((it) => series(find(rows, it), level, figure)));
 
@@ -135,7 +138,7 @@ const against = (rows, one, other, level, figure) =>
 const worst = (numbers) => Math.max(...numbers);
 
 function againstFastest(rows = [], one) {
-  const others = rows.filter((it) => it.transport === one.transport && it.name !== one.name);
+  const others = rows.filter((it) => it.transport === one.transport && !isOwn(it));
   const mine = series(find(rows, one), 16, 'perSecond');
   const ratios = others.map((it) => ratio(mine, series(it, 16, 'perSecond')));
   return ratios.length === 0 ? undefined : Math.min(...ratios);

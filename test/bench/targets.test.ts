@@ -60,6 +60,14 @@ describe('the targets', () => {
     expect(verdicts({ calls: slow })('calls per second over HTTP')).toMatchObject({ value: 1.125, holds: false });
   });
 
+  it('are not measured against Tieline in another way', () => {
+    const more = [...calls([75, 150]), row('Tieline (login token)', 'http', MODERN, [80, 80])];
+    const of = verdicts({ calls: more });
+    expect(of('calls per second over HTTP')).toEqual(
+      verdicts({ calls: calls([75, 150]) })('calls per second over HTTP'),
+    );
+  });
+
   it('look for the size they are about', () => {
     const sized = (cpu: number, size: object) => ({ ...row('Tieline', 'http', MODERN, [cpu, cpu]), size });
     const scale = [

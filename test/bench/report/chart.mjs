@@ -3,14 +3,14 @@ const LABELS = 250;
 const VALUES = 90;
 const BAR = 18;
 const GAP = 8;
-const TITLE = 34;
+const TITLE = 48;
 
 /**
- * Bars as SVG, longest for the largest value of all groups: `groups` are `[{ title, bars: [{ label, value, kind }] }]`,
+ * Bars as SVG under a title and a note, longest for the largest value of all groups: `groups` are `[{ title, bars: [{ label, value, kind }] }]`,
  * where a bar of the kind `own` or `floor` has a colour of its own, and values are shown with `unit`. It reads on light and on dark
  * ground: letters follow the reader's colour scheme, and there is no ground.
  */
-export function barChart({ title, groups, unit }) {
+export function barChart({ title, note, groups, unit }) {
   const most = Math.max(...groups.flatMap((it) => it.bars.map((bar) => bar.value)));
   const scale = (WIDTH - LABELS - VALUES) / most;
   let y = TITLE;
@@ -34,6 +34,7 @@ export function barChart({ title, groups, unit }) {
     `<title>${escaped(title)}</title>`,
     STYLE,
     `<text class="title" x="0" y="20">${escaped(title)}</text>`,
+    `<text x="0" y="42">${escaped(note)}</text>`,
     ...parts,
     '</svg>',
     '',

@@ -1,4 +1,5 @@
 import { LEGACY, MODERN } from '../drive/protocol.mjs';
+import { isOwn } from '../targets.mjs';
 import { barChart } from './chart.mjs';
 import { machineText } from './machine.mjs';
 import { median, ratio } from './stats.mjs';
@@ -7,7 +8,7 @@ import { shown } from './table.mjs';
 const TRANSPORTS = { none: 'direct', stdio: 'stdio', http: 'HTTP' };
 const figures = (rounds, figure) => (rounds ?? []).map((it) => it?.[figure]);
 const middle = (rounds, figure) => median(figures(rounds, figure).filter((it) => it !== undefined));
-const nameOf = ({ name, transport, era }) =>
+export const nameOf = ({ name, transport, era }) =>
   [name === 'floor' ? 'bare request (floor)' : name, TRANSPORTS[transport], era].filter(Boolean).join(', ');
 const sizeOf = ({ size }) =>
   Object.entries(size)
@@ -37,18 +38,21 @@ function callTable(title, rows = [], more) {
   const body = rows.map((row) => [
     more ? `${nameOf(row)}, ${more(row)}` : nameOf(row),
     ...levels.flatMap((level) => {
-      const rounds = row.levels[level];
-      const times = floor && ratio(figures(rounds, 'cpu'), figures(floor.levels[level], 'cpu'));
-      return [
-        shown(middle(rounds, 'cpu')),
-        ...(floor ? [shown(times, 2)] : []),
-        shown(middle(rounds, 'perSecond')),
-        shown(middle(rounds, 'p50'), 2),
-        shown(middle(rounds, 'p99'), 2),
-      ];
+      const { cpu, times, perSecond, p50, p99 } = callFigures(row, rows, level);
+      return [shown(cpu), ...(floor ? [shown(times, 2)] : []), shown(perSecond), shown(p50, 2), shown(p99, 2)];
     }),
   ]);
   return { title, rows: [['', ...head], ...body] };
+}
+
+/** Medians of one contender at a concurrency; `times` is its CPU against that of the bare request, if that is among `rows`. */
+export function callFigures(row, rows, level) {
+  const rounds = row.levels[level];
+  const floor = rows.find((it) => it.name === 'floor');
+  return {
+    ...Object.fromEntries(['cpu', 'perSecond', 'p50', 'p99'].map((it) => [it, middle(rounds, it)])),
+    times: floor && ratio(figures(rounds, 'cpu'), figures(floor.levels[level], 'cpu')),
+  };
 }
 
 function startTable(rows = []) {
@@ -117,14 +121,14 @@ export function chartOf({ calls = [], machine }) {
       .map((row) => ({
         label: row.name === 'floor' ? 'bare request' : `${row.name} ${eraOf(row)}`,
         value: middle(row.levels[16], 'cpu'),
-        kind: row.name === 'floor' ? 'floor' : row.name.startsWith('Tieline') ? 'own' : 'other',
+        kind: row.name === 'floor' ? 'floor' : isOwn(row) ? 'own' : 'other',
       }))
       .sort((a, b) => a.value - b.value);
   const groups = [
     { title: 'stdio', bars: bars('stdio') },
     { title: 'Streamable HTTP', bars: bars('http') },
   ];
-  return barChart({ title: `CPU per tool call at concurrency 16 (${machineText(machine)})`, groups, unit: 'µs' });
+  return barChart({ title: 'CPU per tool call at concurrency 16', note: machineText(machine), groups, unit: 'µs' });
 }
 
 const eraOf = ({ era }) => ({ [MODERN]: '2026', [LEGACY]: '2025' })[era] ?? era;
