@@ -2,6 +2,7 @@ import { chmod, mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { TielineError } from '../errors.ts';
 import { open, seal, sealedWith } from './envelope.ts';
+import { GatheredReads } from './gathered.ts';
 import { type Keyring, type KeySource, memoryKeyring, readKeyring } from './keyring.ts';
 import { type Lease, type LeaseOptions, takeLease } from './lease.ts';
 import { openStore } from './open.ts';
@@ -25,10 +26,12 @@ export class Keystore {
   readonly #store: Store;
   readonly #keyring: Keyring;
   readonly #recalled = new RecalledValues();
+  readonly #gathered: GatheredReads;
 
   private constructor(store: Store, keyring: Keyring) {
     this.#store = store;
     this.#keyring = keyring;
+    this.#gathered = new GatheredReads(store);
   }
 
   /** Throws `key_wrong` when the store was written with keys that are not on the ring. Takes over the store. */
@@ -63,7 +66,7 @@ export class Keystore {
   async recall<T>(key: StoreKey): Promise<Sealed<T> | undefined> {
     const stamp = this.#store.stamp?.();
     const known = this.#current<T>(key, stamp);
-    return given(known ?? this.#recalledAs<T>(key, await this.#store.get(key), stamp));
+    return given(known ?? this.#recalledAs<T>(key, await this.#gathered.get(key), stamp));
   }
 
   /** The same for several, in the order of `keys`. */

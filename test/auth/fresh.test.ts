@@ -1,8 +1,8 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Credential } from '../../src/auth/credential.ts';
 import { type FreshOptions, freshCredential } from '../../src/auth/fresh.ts';
-import { refreshesDone } from '../../src/auth/refreshes.ts';
+import { refreshes, refreshesDone } from '../../src/auth/refreshes.ts';
 import type { AuthOption } from '../../src/connector/connector.ts';
 import { isTielineError, TielineError } from '../../src/errors.ts';
 import { storeKey } from '../../src/keystore/store.ts';
@@ -294,8 +294,7 @@ describe('refreshesDone', () => {
       freshCredential(fails.options({ renew: () => Promise.reject(new TielineError('refresh_failed', 'not now')) })),
     ];
     const settled = Promise.allSettled(running);
-    // Both have begun once both have looked at what is stored.
-    await Promise.all([works.read(), fails.read()]);
+    await vi.waitFor(() => expect(refreshes.size).toBeGreaterThan(0), { interval: 1 });
     await refreshesDone();
     expect((await works.read()).version).toBe(2);
     expect((await settled).map((it) => it.status)).toEqual(['fulfilled', 'rejected']);
