@@ -54,7 +54,8 @@ export function openMcpHttp(engine: Engine, options: McpHttpOptions): McpHttp {
     const who = principalIn(authInfo);
     const session = requestInfo?.headers.get('mcp-session-id') ?? null;
     const told = era === 'legacy' ? openSession(engine, who, session) : undefined;
-    return mcpServer(engine, who, { extension, told, link, patience });
+    // Nothing is kept between the requests of 2025 clients, so no notice finds them.
+    return mcpServer(engine, who, { extension, told, link, patience, announces: era !== 'legacy' });
   };
   const onerror = (error: Error) => log.debug('protocol error', { error });
   const calls = createMcpHandler(serve, { onerror });

@@ -26,6 +26,8 @@ export type ServerOptions = LinkOptions & {
   readonly extension?: Extension | undefined;
   /** What the client has said of itself, where it did not do so on this connection. */
   readonly told?: Told | undefined;
+  /** Whether there is a way to tell the client that its tools have changed. There is by default. */
+  readonly announces?: boolean | undefined;
 };
 
 export const IDENTITY = { name: 'tieline', title: 'Tieline', version };
@@ -33,9 +35,9 @@ export const CACHE_HINT = { ttlMs: LIST_LIFE, cacheScope: 'private' } as const;
 
 /** An MCP server for one connection: the catalog's tools, as one caller sees them. */
 export function mcpServer(engine: Engine, who: Principal, options: ServerOptions = {}): Server {
-  const { extension, told, link, patience } = options;
+  const { extension, told, link, patience, announces = true } = options;
   const server = new Server(IDENTITY, {
-    capabilities: { ...extension?.capabilities, tools: { listChanged: true } },
+    capabilities: { ...extension?.capabilities, tools: announces ? { listChanged: true } : {} },
     instructions: INSTRUCTIONS,
     cacheHints: { 'tools/list': CACHE_HINT },
   });

@@ -24,6 +24,12 @@ describe.each(waysTo)('the client $name', ({ how }) => {
     await client.close();
   });
 
+  it('is promised notices of changes only where they can reach it', async () => {
+    const client = await connectHttp(stage.url, how, ada);
+    expect(client.declared.tools).toEqual(client.era === '2026-07-28' ? { listChanged: true } : {});
+    await client.close();
+  });
+
   it('calls a tool as the account of the user, and reads what goes wrong', async () => {
     const client = await connectHttp(stage.url, how, ada);
     const answer = await client.call('sample_things_get');

@@ -10,6 +10,8 @@ const info = { name: 'tests', version: '1.0.0' };
 
 export type HttpClient = Pick<McpClient, 'era' | 'tools' | 'call' | 'changes' | 'close'> & {
   sessionId(): string | undefined;
+  /** Capabilities of the server. */
+  readonly declared: { readonly tools?: { readonly listChanged?: boolean | undefined } | undefined };
 };
 
 export type Connecting = { readonly token: string; readonly capabilities?: Record<string, unknown> };
@@ -27,6 +29,7 @@ export async function connectHttp(url: string, how: Negotiation, connecting: Con
       tools: (cursor) => client.listTools(cursor === undefined ? {} : { cursor }),
       call: async (name, args = {}, options = {}) =>
         (await client.callTool({ name, arguments: args }, undefined, options)) as Answer,
+      declared: client.getServerCapabilities() ?? {},
       changes: () => 0,
       sessionId: () => transport.sessionId,
       close: () => client.close(),
@@ -48,6 +51,7 @@ export async function connectHttp(url: string, how: Negotiation, connecting: Con
       >,
     call: async (name, args = {}, options = {}) =>
       (await client.callTool({ name, arguments: args }, options)) as Answer,
+    declared: client.getServerCapabilities() ?? {},
     changes: () => changes,
     sessionId: () => transport.sessionId,
     close: () => client.close(),
