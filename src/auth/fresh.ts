@@ -47,7 +47,7 @@ const steps = channel('tieline.refresh');
  * kept the lease.
  */
 export async function freshCredential(options: FreshOptions): Promise<Credential> {
-  const current = there(await options.keystore.recall<Credential>(options.key)).value;
+  const current = await readCredential(options.keystore, options.key);
   if (!needsRefresh(current, options)) return current;
   const outcome = await sharedRefresh(current, options);
   if ('credential' in outcome) {

@@ -2,7 +2,7 @@ import type { Action } from '../connector/action.ts';
 import type { Connector } from '../connector/connector.ts';
 import { withDefaults } from '../connector/schema.ts';
 import type { Values } from '../connector/values.ts';
-import { isSandboxLoaded, loadSandbox } from '../expression/sandbox.ts';
+import { loadSandbox } from '../expression/sandbox.ts';
 import { readIntegrations } from '../integration/accounts.ts';
 import type { Integration } from '../integration/integration.ts';
 import type { Principal } from '../integration/principal.ts';
@@ -82,7 +82,7 @@ type Run = {
 
 async function run(engine: Engine, who: Principal, it: Run): Promise<OutcomeJson> {
   const { action, integration, call } = it;
-  if (!isSandboxLoaded()) await loadSandbox();
+  await loadSandbox();
   const plan = action.plan();
   const place = `cursor ${who.organization} ${who.user} ${integration.id} ${action.tool.name}`;
   const { limit, cursor } = it.page;

@@ -1,13 +1,12 @@
 import { isTielineError, TielineError } from '../errors.ts';
 import { scrub } from '../secret.ts';
-import { isEngineLoaded as isSandboxLoaded, loadEngine } from './engine.ts';
+import { loadEngine } from './engine.ts';
 import { analyse, type Scope, show } from './expression.ts';
 import { isProvided, RESERVED } from './names.ts';
 import { type Http, runScript, ThrownCode, Unfinished } from './run.ts';
 import { Exhausted, Interrupted, ScriptFailure, Session } from './session.ts';
 
 export type { Http } from './run.ts';
-export { isSandboxLoaded };
 
 const TIME_LIMIT_MS = 100;
 const DEADLINE_MS = 60_000;

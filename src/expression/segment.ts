@@ -54,7 +54,7 @@ function fill(segment: Segment, scope: Scope, scripts: Scripts | undefined): str
   const last = segment.findLast((part) => typeof part !== 'string');
   const text = segment.map((part) => (typeof part === 'string' ? part : encode(part, scope, scripts))).join('');
   if (last === undefined) return text;
-  for (const piece of text.includes('/') ? text.split('/') : [text]) {
+  for (const piece of text.split('/')) {
     if (piece === '') throw refuse(last, 'is empty');
     if (isDots(piece)) throw refuse(last, 'is . or ..');
   }

@@ -1,5 +1,4 @@
 import { claimedBy } from '../auth/issuer.ts';
-import { BoundedMap } from '../bounded.ts';
 import { TielineError } from '../errors.ts';
 import type { Engine } from '../execute/engine.ts';
 import { readGrant } from '../integration/grant.ts';
@@ -103,21 +102,9 @@ async function ofIssuer({ engine }: Backend, issuer: UserIssuer, token: string):
 /** A user with the scopes in a claim, written as a text (RFC 8693 §4.2) or as a list, as far as they are Tieline's. */
 function limited({ scopeGrain }: Engine, user: User, claim: unknown): Customer {
   const names: readonly unknown[] = Array.isArray(claim) ? claim : String(claim ?? '').split(' ');
-  const key = JSON.stringify([scopeGrain, names]);
-  const known = customers.get(user) ?? new BoundedMap<string, Customer>(MOST_CLAIMS);
-  customers.set(user, known);
-  let customer = known.get(key);
-  if (!customer) {
-    const scopes = new Set(names.filter((it): it is Scope => isScope(it, scopeGrain)));
-    customer = { user, who: { ...principalOf(user), scopes } };
-    known.set(key, customer);
-  }
-  return customer;
+  const scopes = new Set(names.filter((it): it is Scope => isScope(it, scopeGrain)));
+  return { user, who: { ...principalOf(user), scopes } };
 }
-
-/** Who has asked before, by what their tokens allow: as long as the record of the user, which never changes, is kept. */
-const customers = new WeakMap<User, Map<string, Customer>>();
-const MOST_CLAIMS = 16;
 
 const unauthenticated = (why: string): TielineError =>
   new TielineError('unauthenticated', why, {

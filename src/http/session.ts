@@ -58,6 +58,9 @@ export async function sessionOf(backend: Backend, context: Context<Env>): Promis
 export const sessionUser = async (backend: Backend, context: Context<Env>): Promise<User | undefined> =>
   (await sessionOf(backend, context))?.user;
 
+/** What makes a cookie the one that is meant, when it is set and when it is deleted. */
+const COOKIE = { path: '/', httpOnly: true, sameSite: 'Lax' } as const;
+
 /** Signs a user in in this browser, in the place of whoever was. The session is a new one in any case. */
 export async function startSession(backend: Backend, context: Context<Env>, user: User): Promise<void> {
   const { keystore, now } = backend.engine;
@@ -68,7 +71,7 @@ export async function startSession(backend: Backend, context: Context<Env>, user
   remember(secret);
   const record: SessionRecord = { organization: user.organization, user: user.id, createdAt: now() };
   await keystore.write(key(secret), record, LIFE);
-  setCookie(context, name, secret, { path: '/', httpOnly: true, secure, sameSite: 'Lax', maxAge: LIFE / 1_000 });
+  setCookie(context, name, secret, { ...COOKIE, secure, maxAge: LIFE / 1_000 });
 }
 
 /** Signs whoever is signed in in this browser out. The cookie is good for nothing afterwards, also where it was copied. */
@@ -76,5 +79,5 @@ export async function endSession(backend: Backend, context: Context<Env>): Promi
   const { name, secure } = cookieOf(backend);
   const secret = getCookie(context, name);
   if (secret) await backend.engine.keystore.delete(key(secret));
-  deleteCookie(context, name, { path: '/', httpOnly: true, secure, sameSite: 'Lax' });
+  deleteCookie(context, name, { ...COOKIE, secure });
 }

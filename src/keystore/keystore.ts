@@ -65,24 +65,14 @@ export class Keystore {
    */
   async recall<T>(key: StoreKey): Promise<Sealed<T> | undefined> {
     const stamp = this.#store.stamp?.();
-    const known = this.#current<T>(key, stamp);
-    return given(known ?? this.#recalledAs<T>(key, await this.#gathered.get(key), stamp));
+    const known = this.#recalled.get(key) as Recalled<T> | undefined;
+    if (stamp !== undefined && known?.stamp === stamp) return given(known);
+    return given(this.#recalledAs<T>(key, await this.#gathered.get(key), stamp));
   }
 
-  /** The same for several, in the order of `keys`. */
-  async recallMany<T>(keys: readonly StoreKey[]): Promise<(Sealed<T> | undefined)[]> {
-    const stamp = this.#store.stamp?.();
-    const known = keys.map((key) => this.#current<T>(key, stamp));
-    const missing = keys.filter((_, index) => known[index] === undefined);
-    if (missing.length === 0) return known.map(given);
-    const texts = await this.#store.getMany(missing);
-    const read = new Map(missing.map((key, index) => [key, this.#recalledAs<T>(key, texts[index], stamp)]));
-    return keys.map((key, index) => given(known[index] ?? read.get(key)));
-  }
-
-  #current<T>(key: StoreKey, stamp: number | undefined): Recalled<T> | undefined {
-    const known = this.#recalled.get(key);
-    return stamp !== undefined && known?.stamp === stamp ? (known as Recalled<T>) : undefined;
+  /** The same for several, in the order of `keys`. What has to be read for it is read together. */
+  recallMany<T>(keys: readonly StoreKey[]): Promise<(Sealed<T> | undefined)[]> {
+    return Promise.all(keys.map((key) => this.recall<T>(key)));
   }
 
   #recalledAs<T>(key: StoreKey, sealed: string | undefined, stamp: number | undefined): Recalled<T> {

@@ -11,19 +11,19 @@ const PAUSE = 20;
 
 /** `answerToolCall` of toolcall.ts, which is loaded late: a client asks for the tools long before it calls one. */
 export const answerToolCall: typeof ToolCall.answerToolCall = (engine, who, call) =>
-  loaded ? loaded.answerToolCall(engine, who, call) : loadAndAnswer(engine, who, call);
+  loaded ? loaded.answerToolCall(engine, who, call) : load().then((it) => it.answerToolCall(engine, who, call));
 
-const loadAndAnswer: typeof ToolCall.answerToolCall = async (...call) => {
-  loaded = await import('./toolcall.ts');
-  return loaded.answerToolCall(...call);
-};
+async function load(): Promise<typeof ToolCall> {
+  loaded ??= await import('./toolcall.ts');
+  return loaded;
+}
 
 /** Loads what calls need, for whoever has just listed the tools: the first call then finds it there. */
 export function prepareCalls(): void {
   if (isPrepared) return;
   isPrepared = true;
   setTimeout(() => {
-    const preparing = import('./toolcall.ts').then((it) => it.prepareCalls());
+    const preparing = load().then((it) => it.prepareCalls());
     preparing.catch((error: unknown) => log.debug('not prepared', { error })); // the call itself will say so
   }, PAUSE).unref();
 }
