@@ -13,6 +13,7 @@ const STATUS = {
   idempotency_conflict: 409,
   too_many_requests: 429,
   request_too_large: 413,
+  json_too_large: 413,
   host_unknown: 421,
   origin_unknown: 403,
   // who is calling

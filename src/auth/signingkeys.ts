@@ -12,7 +12,7 @@ import {
   jwtVerify,
   SignJWT,
 } from 'jose';
-import { BoundedMap } from '../bounded.ts';
+import { BoundedMap, bound, sizeOfText } from '../bounded.ts';
 import { TielineError } from '../errors.ts';
 import { keepsChanging } from '../keystore/change.ts';
 import type { Keystore, Sealed } from '../keystore/keystore.ts';
@@ -76,7 +76,14 @@ const PAUSE = 1_000;
 const RETAINED = DAY + 5 * MINUTE;
 
 const MOST_TRIES = 20;
-const MOST_VERIFIED = 1_000;
+const VERIFIED = bound({
+  name: 'tokens of Tieline whose signature was checked',
+  entries: 1_000,
+  bytes: 2 * 1024 * 1024,
+  atBound: 'the one shown longest ago is checked again',
+});
+
+type Verified = { readonly keysAt: number; readonly payload: JWTPayload };
 
 /**
  * The keys with which Tieline signs tokens of its own, made when first needed. They live in one sealed record of the
@@ -87,7 +94,7 @@ export function openSigningKeys({ keystore, now, issuer }: SigningKeysOptions): 
   let reading: Promise<Stored> | undefined;
   let missedAt = Number.NEGATIVE_INFINITY;
   /** By a hash of the token: a client shows the same one with each request. Good until the keys are read anew. */
-  const verified = new BoundedMap<string, { readonly keysAt: number; readonly payload: JWTPayload }>(MOST_VERIFIED);
+  const verified = new BoundedMap<Verified>(VERIFIED, ({ payload }) => sizeOfText(JSON.stringify(payload)));
   const imported = new Map<string, Promise<CryptoKey>>();
 
   const isWithin = (ms: number, at: number): boolean => now() >= at && now() - at < ms;

@@ -1,4 +1,4 @@
-import { BoundedMap } from '../bounded.ts';
+import { BoundedMap, bound, sizeOfText } from '../bounded.ts';
 import type { Server } from '../connector/connector.ts';
 import type { BodyPlan, RequestPlan } from '../connector/plan.ts';
 import { TielineError } from '../errors.ts';
@@ -62,8 +62,13 @@ export function baseUrl(server: Server, scope: Scope, scripts?: Scripts): URL {
   return base;
 }
 
-const MOST_BASES = 1_000;
-const bases = new BoundedMap<string, URL>(MOST_BASES);
+const BASES = bound({
+  name: 'base URLs that were read',
+  entries: 1_000,
+  bytes: 1024 * 1024,
+  atBound: 'the URL used longest ago is read again',
+});
+const bases = new BoundedMap<URL>(BASES, ({ href }) => 2 * sizeOfText(href));
 
 function readBase(text: unknown): URL {
   const base = typeof text === 'string' && URL.canParse(text) ? new URL(text) : undefined;

@@ -1,4 +1,4 @@
-import { BoundedMap } from '../bounded.ts';
+import { BoundedMap, bound } from '../bounded.ts';
 import { findRoots } from './names.ts';
 import { readTokens, type Token } from './token.ts';
 
@@ -8,8 +8,15 @@ export type Scope = Readonly<Record<string, unknown>>;
 export type Analysis = { readonly tokens: readonly Token[]; readonly roots: ReadonlySet<string> };
 
 /** Definitions hold a few thousand expressions; the bound is for those that tests and drafts make. */
-const MOST_KEPT = 5_000;
-const kept = new BoundedMap<string, Analysis>(MOST_KEPT);
+const KEPT = bound({
+  name: 'expressions that were analysed',
+  entries: 5_000,
+  bytes: 16 * 1024 * 1024,
+  atBound: 'the expression used longest ago is analysed again',
+});
+/** Of a token, with its text; of a root. */
+const BYTES_EACH = 100;
+const kept = new BoundedMap<Analysis>(KEPT, ({ tokens, roots }) => BYTES_EACH * (tokens.length + roots.size));
 
 /** @throws SyntaxError when a string or a bracket is not closed */
 export function analyse(expression: string): Analysis {

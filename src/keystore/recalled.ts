@@ -1,9 +1,15 @@
-import { BoundedMap } from '../bounded.ts';
+import { BoundedMap, bound, sizeOfText } from '../bounded.ts';
 
 /** Half of how long a value may stay, in milliseconds. */
 const HALF_LIFE = 30_000;
-/** Of each half. */
-const MOST = 10_000;
+/** Of each half. A value that was opened is about as large as its sealed text. */
+const HALF = bound({
+  name: 'records that were opened, in each of two halves',
+  entries: 10_000,
+  bytes: 16 * 1024 * 1024,
+  ms: 2 * HALF_LIFE,
+  atBound: 'the record asked for longest ago is read and opened again',
+});
 
 /** What has been opened: the text it was sealed as, both undefined where there is none, and the stamp of the store then. */
 export type Recalled<T = unknown> = {
@@ -12,13 +18,17 @@ export type Recalled<T = unknown> = {
   readonly stamp: number | undefined;
 };
 
+/** The two halves take care of age, for all entries at once. */
+const { ms: _, ...withoutAge } = HALF;
+const newHalf = () => new BoundedMap<Recalled>(withoutAge, ({ sealed = '' }) => 2 * sizeOfText(sealed));
+
 /**
  * Opened values for a while: those that are asked for with every call are not opened each time, and none is in memory for
  * longer than a minute. What is set goes into the younger of two halves, of which the older is let go every half minute.
  */
 export class RecalledValues {
-  #young = new BoundedMap<string, Recalled>(MOST);
-  #old = new BoundedMap<string, Recalled>(MOST);
+  #young = newHalf();
+  #old = newHalf();
   #timer: NodeJS.Timeout | undefined;
 
   get(key: string): Recalled | undefined {
@@ -36,13 +46,13 @@ export class RecalledValues {
   clear(): void {
     clearInterval(this.#timer);
     this.#timer = undefined;
-    this.#young = new BoundedMap(MOST);
-    this.#old = new BoundedMap(MOST);
+    this.#young = newHalf();
+    this.#old = newHalf();
   }
 
   #age(): void {
     this.#old = this.#young;
-    this.#young = new BoundedMap(MOST);
+    this.#young = newHalf();
     if (this.#old.size === 0) this.clear();
   }
 }

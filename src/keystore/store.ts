@@ -1,4 +1,4 @@
-import { BoundedMap } from '../bounded.ts';
+import { BoundedMap, bound, sizeOfText } from '../bounded.ts';
 
 declare const brand: unique symbol;
 /** A storage key. Only `storeKey` makes one, so no caller can join parts by hand. */
@@ -35,8 +35,13 @@ export function storeKey(kind: StoreKind, ...parts: readonly string[]): StoreKey
 }
 
 /** The parts in use: ids of users and accounts, and names of connectors, come again with every call. */
-const MOST_ENCODED = 10_000;
-const encoded = new BoundedMap<string, string>(MOST_ENCODED);
+const ENCODED = bound({
+  name: 'parts of keys of the store',
+  entries: 10_000,
+  bytes: 4 * 1024 * 1024,
+  atBound: 'the part used longest ago is encoded again',
+});
+const encoded = new BoundedMap<string>(ENCODED, sizeOfText);
 
 /** JSON's escapes keep lone surrogates apart, all of which plain UTF-8 would turn into U+FFFD. */
 function encodePart(part: string): string {

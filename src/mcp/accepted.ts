@@ -1,20 +1,27 @@
-import { BoundedMap } from '../bounded.ts';
+import { BoundedMap, bound, sizeOfText } from '../bounded.ts';
 
-const MOST = 1_000;
+const ACCEPTED = bound({
+  name: 'envelopes of MCP requests that were accepted',
+  entries: 1_000,
+  bytes: 4 * 1024 * 1024,
+  atBound: 'requests like the one seen longest ago are checked by the SDK again',
+});
+/** Of a larger envelope no second one in the same words is expected. */
+const LONGEST = 4_096;
 
 /**
  * What the SDK has accepted from clients before, with what was found out then: what came once and was served need not be
  * checked again when it comes in the same words.
  */
-export class AcceptedEnvelopes<Found> {
-  readonly #found = new BoundedMap<string, Found>(MOST);
+export class AcceptedEnvelopes<Found extends object> {
+  readonly #found = new BoundedMap<Found>(ACCEPTED, (it) => sizeOfText(JSON.stringify(it)));
 
   get(key: string): Found | undefined {
     return this.#found.get(key);
   }
 
   add(key: string, found: Found): void {
-    this.#found.set(key, found);
+    if (key.length <= LONGEST) this.#found.set(key, found);
   }
 
   clear(): void {

@@ -1,5 +1,5 @@
 import type { ClientCapabilities } from '@modelcontextprotocol/server';
-import { BoundedMap } from '../bounded.ts';
+import { BoundedMap, bound, sizeOfText } from '../bounded.ts';
 import type { Engine } from '../execute/engine.ts';
 import type { Principal } from '../integration/principal.ts';
 import type { Told } from './peer.ts';
@@ -27,19 +27,24 @@ export function sealSession(
 }
 
 /** Sessions that were opened, by whose they are and their id: a client sends the same id with each request. */
-const opened = new WeakMap<Engine['keystore'], Map<string, Session>>();
-const MOST_OPENED = 1_000;
+const opened = new WeakMap<Engine['keystore'], BoundedMap<Session>>();
+const OPENED = bound({
+  name: 'MCP sessions that were opened',
+  entries: 1_000,
+  bytes: 8 * 1024 * 1024,
+  atBound: 'the session used longest ago is opened again',
+});
 
 /** What the client of a session has said; undefined for an id that is not this user's, or is over. */
 export function openSession({ keystore, now }: Engine, who: Principal, id: string | null): Told | undefined {
   if (id === null || id.length > LONGEST) return undefined;
   const context = contextOf(who);
-  const sessions = opened.get(keystore) ?? new BoundedMap<string, Session>(MOST_OPENED);
+  const sessions = opened.get(keystore) ?? new BoundedMap<Session>(OPENED, (it) => sizeOfText(JSON.stringify(it)));
   opened.set(keystore, sessions);
   const name = `${context} ${id}`;
   try {
     const session = sessions.get(name) ?? keystore.unseal<Session>(context, id);
-    sessions.set(name, session);
+    if (!sessions.has(name)) sessions.set(name, session);
     const { expiresAt, ...told } = session;
     return now() < expiresAt ? told : undefined;
   } catch {

@@ -1,4 +1,4 @@
-import { BoundedMap } from '../bounded.ts';
+import { BoundedMap, bound } from '../bounded.ts';
 import { INTEGRATION_ARGUMENT, type Tool } from '../connector/action.ts';
 import type { Engine } from '../execute/engine.ts';
 import { hasScope, isAllowed } from '../execute/policy.ts';
@@ -9,13 +9,20 @@ import { accountTools } from './accounttools.ts';
 import type { Extension } from './extension.ts';
 
 const MOST_NAMES = 12;
-const MOST_KEPT = 64;
+const LISTS = bound({
+  name: 'lists of tools, one for each set of scopes',
+  entries: 64,
+  bytes: 8 * 1024 * 1024,
+  atBound: 'the list asked for longest ago is made again',
+});
+/** Of an entry: the tools themselves are there once, with the catalog. */
+const BYTES_EACH = 64;
 
 /** A tool of a list; `connector` where it has an argument that chooses among accounts. */
 export type Listed = { readonly tool: Tool; readonly connector: string | undefined };
 
 type Place = Pick<Engine, 'catalog' | 'policy'>;
-type Lists = Map<string, readonly Listed[]>;
+type Lists = BoundedMap<readonly Listed[]>;
 
 /** By catalog, policies and extension, none of which ever changes. */
 const known = new WeakMap<Engine['catalog'], WeakMap<Engine['policy'], WeakMap<object, Lists>>>();
@@ -29,7 +36,11 @@ export function allowedTools(place: Place, scopes: Principal['scopes'], extensio
   const { catalog, policy } = place;
   const byPolicy = kept(known, catalog, () => new WeakMap<Engine['policy'], WeakMap<object, Lists>>());
   const byExtension = kept(byPolicy, policy, () => new WeakMap<object, Lists>());
-  const lists = kept(byExtension, extension ?? NO_EXTENSION, (): Lists => new BoundedMap(MOST_KEPT));
+  const lists = kept(
+    byExtension,
+    extension ?? NO_EXTENSION,
+    (): Lists => new BoundedMap(LISTS, (it) => BYTES_EACH * it.length),
+  );
   const name = [...scopes].sort().join(' ');
   const found = lists.get(name);
   if (found) return found;

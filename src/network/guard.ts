@@ -2,7 +2,7 @@ import { promises as dns, type LookupAddress } from 'node:dns';
 import { isIP, isIPv6, type LookupFunction } from 'node:net';
 import ipaddr from 'ipaddr.js';
 import type { Agent, buildConnector } from 'undici';
-import { BoundedMap } from '../bounded.ts';
+import { BoundedMap, bound } from '../bounded.ts';
 import { TielineError } from '../errors.ts';
 import { undici } from './undici.ts';
 
@@ -50,8 +50,12 @@ export function isPublicAddress(address: string): boolean {
   return parsed.range() === 'unicast';
 }
 
-/** Hosts whose place on the operator's list is remembered. */
-const MOST_KNOWN = 1_000;
+const KNOWN = bound({
+  name: "hosts whose place on the operator's list is known",
+  entries: 1_000,
+  bytes: 1024 * 1024,
+  atBound: 'the host asked for longest ago is looked up in the list again',
+});
 
 /** Whether the operator's list covers this host name or address at this port. */
 export type Exemption = (host: string, port: number) => boolean;
@@ -59,7 +63,7 @@ export type Exemption = (host: string, port: number) => boolean;
 /** @throws TielineError `config_invalid` for an entry that is neither a host, an address nor a range. */
 export function exemption(policy: NetworkPolicy): Exemption {
   const entries = policy.allowPrivate.map(readEntry);
-  const known = new BoundedMap<string, boolean>(MOST_KNOWN);
+  const known = new BoundedMap<boolean>(KNOWN, () => 4);
   return (host, port) => {
     const place = `${host} ${port}`;
     let covered = known.get(place);
