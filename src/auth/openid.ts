@@ -43,6 +43,7 @@ export function openIdProvider(options: OpenIdOptions): OpenIdProvider {
     // The guard decides about plain http: loopback and hosts that the operator allowed, nothing else.
     [oauth.allowInsecureRequests]: true,
   };
+  const signatures = { ...http, [oauth.jwksCache]: {} } as oauth.ValidateSignatureOptions;
   let known: Promise<oauth.AuthorizationServer> | undefined;
   const discover = async (): Promise<oauth.AuthorizationServer> => {
     const url = new URL(issuer);
@@ -99,6 +100,8 @@ export function openIdProvider(options: OpenIdOptions): OpenIdProvider {
           expectedNonce: nonce,
           requireIdToken: true,
         });
+        // OpenID Connect Core §3.1.3.7 allows to go by TLS alone; whoever sits behind it must still not speak for anybody.
+        await oauth.validateApplicationLevelSignature(as, response, signatures);
         // Without user info endpoint the ID token is all there is; where both are, they must speak of one person.
         const claims = oauth.getValidatedIdTokenClaims(tokens);
         if (!claims) throw failed('there was no ID token');
