@@ -7,6 +7,7 @@ import type { ErrorPlan, RequestPlan } from '../connector/plan.ts';
 import { isTielineError, TielineError } from '../errors.ts';
 import type { Scripts } from '../expression/sandbox.ts';
 import type { Scope } from '../expression/template.ts';
+import type { LinkedReach } from '../integration/integration.ts';
 import { type HttpRequest, type HttpResponse, type Sender, wasNotSent } from '../network/send.ts';
 import { remember } from '../secret.ts';
 import { type Answer, readAnswer } from './answer.ts';
@@ -56,6 +57,8 @@ export type Account = {
   readonly scripts: Scripts;
   /** Texts that must not leave with an answer, longest first. */
   secrets(): readonly string[];
+  /** Where it was linked; undefined while it is being linked. */
+  readonly linked: LinkedReach | undefined;
   dispose(): void;
 };
 
@@ -130,6 +133,7 @@ export function openAccount(options: AccountOptions): Account {
 
   return {
     scripts,
+    linked: options.linked,
     secrets: () => secrets,
     scope: (roots) => own.scopeOf(own.current() ?? NO_CREDENTIAL, roots),
     dispose() {
@@ -140,7 +144,11 @@ export function openAccount(options: AccountOptions): Account {
       );
     },
     ask: (plan, scope, more) =>
-      askOf(connector, boundSend(sender, connector, scope, scripts, signal), scripts)(plan, scope, more),
+      askOf(connector, boundSend(sender, { connector, scope, linked: options.linked }, scripts, signal), scripts)(
+        plan,
+        scope,
+        more,
+      ),
     async ready() {
       if (!own.current()) await own.take();
     },

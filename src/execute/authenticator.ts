@@ -60,7 +60,7 @@ export function openAuthenticator(options: AccountOptions, keep: Keep): Authenti
       const scope = withRoots(account, roots);
       const client = apiClient(option, scope, scripts);
       const shown = () => type.tls?.(option, scope, scripts);
-      const reach = accountReach(connector, { account, scope }, scripts, shown);
+      const reach = accountReach({ connector, linked: options.linked, account, scope }, scripts, shown);
       return {
         scope,
         client,

@@ -8,24 +8,20 @@ import type { AuthOption, Connector } from '../connector/connector.ts';
 import { planError, planRequest } from '../connector/plan.ts';
 import { withDefaults } from '../connector/schema.ts';
 import type { Values } from '../connector/values.ts';
-import { TielineError } from '../errors.ts';
+import { isTielineError, TielineError } from '../errors.ts';
 import { loadSandbox, Scripts } from '../expression/sandbox.ts';
-import {
-  addIntegration,
-  connectPending,
-  readIntegrations,
-  replaceCredential,
-  updateIntegration,
-} from '../integration/accounts.ts';
-import { checkIdentifier, type Integration, isPending } from '../integration/integration.ts';
+import { addIntegration, connectPending, readIntegrations, reconnectIntegration } from '../integration/accounts.ts';
+import { checkIdentifier, type Integration, isPending, type LinkedReach } from '../integration/integration.ts';
 import type { Principal } from '../integration/principal.ts';
+import { log } from '../log.ts';
 import { remember } from '../secret.ts';
 import { type Account, openAccount } from './account.ts';
 import { testByFunction } from './accounttest.ts';
 import type { Engine } from './engine.ts';
 import { delegateOf, withTarget } from './proxy.ts';
-import { boundSend } from './reach.ts';
+import { boundSend, linkedReach, reachOf } from './reach.ts';
 import { askOf, renewCredential } from './renew.ts';
+import { endTokens } from './revoke.ts';
 import { type AccountParts, accountScope } from './scope.ts';
 import { probeSql } from './sql.ts';
 import { accountOptions } from './stored.ts';
@@ -42,8 +38,11 @@ export type ConnectInput = {
   readonly settings?: Values | undefined;
   /** What a finished authorization gave. */
   readonly tokens?: Granted | undefined;
-  /** Put the credentials under the integration of that identifier if it is there, instead of refusing. */
-  readonly reconnect?: boolean | undefined;
+  /**
+   * Put the credentials under an integration instead of refusing: true is the one of that identifier, if it is there; an
+   * id is that very one, which may have been renamed, and must be there.
+   */
+  readonly reconnect?: boolean | string | undefined;
 };
 
 export type Connected = { readonly integration: Integration; readonly isDefault: boolean; readonly tested: boolean };
@@ -64,27 +63,49 @@ export async function connectAccount(engine: Engine, who: Principal, wanted: Con
   if (connector.settings) checkArguments(connector.settings, settings, 'the settings');
   const app = await engine.app(connector.name, who.organization);
   const probe = await probeAccount(engine, who, connector, option, { app, settings, input, tokens: wanted.tokens });
-  const identifier = checkIdentifier(wanted.identifier ?? probe.facts.identifier ?? 'default');
-  const { credential, facts, tested } = probe;
+  const { credential, facts, tested, reach } = probe;
+  const parts = { option, app, settings, facts, linked: reach };
+  /** What was granted to an account that is gone would stay good, and nobody could end it. */
+  const endedAll = async (error: unknown): Promise<never> => {
+    if (isGone(error)) await endTokens(engine, connector, parts, credential).catch(notEnded);
+    throw error;
+  };
   const before = await readIntegrations(engine.keystore, who, connector.name, engine.now());
-  const existing = before.items.find((it) => it.identifier === identifier);
-  if (existing && !isPending(existing) && wanted.reconnect) {
+  const { reconnect } = wanted;
+  const again = typeof reconnect === 'string' ? before.items.find((it) => it.id === reconnect) : undefined;
+  if (typeof reconnect === 'string' && !again) return endedAll(removed(connector, wanted));
+  const identifier = again?.identifier ?? checkIdentifier(wanted.identifier ?? facts.identifier ?? 'default');
+  const existing = again ?? before.items.find((it) => it.identifier === identifier);
+  if (existing && !isPending(existing) && reconnect) {
     checkSameAccount(connector, existing, facts);
-    await replaceCredential(engine.keystore, who, existing, credential);
     // They may be of another option, and another account at the provider.
-    const found = { option: option.key, settings: { ...existing.settings, ...wanted.settings }, account: facts };
-    const integration = (await updateIntegration(engine.keystore, who, existing, found)) ?? existing;
+    const found = { option: option.key, settings: { ...existing.settings, ...wanted.settings }, account: facts, reach };
+    const integration = await reconnectIntegration(engine.keystore, who, existing, found, credential).catch(endedAll);
     engine.changed?.(who);
     return { integration, isDefault: before.default === existing.id, tested };
   }
-  const found = { option: option.key, settings, account: facts, createdAt: engine.now() };
-  const integration =
-    existing && isPending(existing)
-      ? await connectPending(engine.keystore, who, existing, found, credential)
-      : await addIntegration(engine.keystore, who, { connector: connector.name, identifier, ...found }, credential);
+  const found = { option: option.key, settings, account: facts, reach, createdAt: engine.now() };
+  const integration = await (existing && isPending(existing)
+    ? connectPending(engine.keystore, who, existing, found, credential)
+    : addIntegration(engine.keystore, who, { connector: connector.name, identifier, ...found }, credential)
+  ).catch(endedAll);
   engine.changed?.(who);
   const after = await readIntegrations(engine.keystore, who, connector.name, engine.now());
   return { integration, isDefault: after.default === integration.id, tested };
+}
+
+const removed = ({ name }: Connector, { identifier = '' }: ConnectInput): TielineError =>
+  new TielineError('integration_unknown', `the account ${identifier} of ${name} is no longer there`, {
+    hint: 'Connect it as a new one.',
+  });
+
+/** Whether the account, or its user, was removed while it was being linked. */
+const isGone = (error: unknown): boolean =>
+  isTielineError(error) && (error.code === 'user_unknown' || error.code === 'integration_unknown');
+
+function notEnded(error: unknown): void {
+  if (!isTielineError(error)) throw error;
+  log.warn('tokens of an account that is gone were not ended at their provider', { code: error.code });
 }
 
 /** Whoever reconnects by mistake as somebody else would from then on act in the wrong name. */
@@ -116,6 +137,13 @@ export function optionNamed(connector: Connector, key: string | undefined): Auth
 
 type Facts = Values & { readonly key?: string; readonly label?: string; readonly identifier?: string };
 
+type Probe = {
+  readonly credential: Credential;
+  readonly facts: Facts;
+  readonly tested: boolean;
+  readonly reach: LinkedReach;
+};
+
 /** Uses credentials that are not stored yet: makes the first token, runs the test, asks who the account is. */
 async function probeAccount(
   engine: Engine,
@@ -123,7 +151,7 @@ async function probeAccount(
   connector: Connector,
   option: AuthOption,
   { app, settings, input, tokens }: { app: Values; settings: Values; input: Values; tokens: Granted | undefined },
-): Promise<{ credential: Credential; facts: Facts; tested: boolean }> {
+): Promise<Probe> {
   // What the provider tells with its tokens; the identity request comes on top.
   const given: Record<string, unknown> = { ...tokens?.facts };
   const parts = { option, app, settings, facts: given };
@@ -156,13 +184,15 @@ async function probeAccount(
   });
   try {
     if (connector.transport === 'sql') {
-      const facts = await probeSql(engine.sql, account, connector);
-      return { credential: { ...credential, version: 1 }, facts, tested: true };
+      const found = await probeSql(engine.sql, account, connector);
+      return { credential: { ...credential, version: 1 }, ...found, tested: true };
     }
     if (renewal) await account.ready(); // a login that gives no token is found out here
     const tested = await testAccount(account, connector, option);
     const facts = { ...given, ...(await identify(account, connector)) };
-    return { credential: { ...credential, version: 1 }, facts, tested };
+    const scope = accountScope({ ...parts, facts }, credential);
+    const reach = linkedReach(reachOf({ connector, scope }, account.scripts));
+    return { credential: { ...credential, version: 1 }, facts, tested, reach };
   } finally {
     account.dispose();
   }
@@ -182,7 +212,7 @@ export async function madeOf(
   const scope = accountScope(parts, typed);
   const scripts = new Scripts({ functions: connector.functions });
   try {
-    const ask = askOf(connector, boundSend(engine.sender, connector, scope, scripts, undefined), scripts);
+    const ask = askOf(connector, boundSend(engine.sender, { connector, scope }, scripts, undefined), scripts);
     return grantedBy(await askMethod(method, { scope, scripts, ask }), engine.now());
   } finally {
     scripts.dispose();

@@ -31,6 +31,7 @@ export async function accountStatus(engine: Engine, who: Principal, integration:
     app: await engine.app(name, who.organization),
     settings: integration.settings,
     facts: integration.account,
+    linked: integration.reach,
   };
   const renewal = renewalFor(option);
   const canRenew = stored !== undefined && renewal?.isPossible(option, accountScope(parts, stored.value)) === true;

@@ -2,9 +2,10 @@ import type { Connector, Server } from '../connector/connector.ts';
 import { isTielineError, TielineError } from '../errors.ts';
 import type { Scripts } from '../expression/sandbox.ts';
 import type { Scope } from '../expression/template.ts';
+import type { LinkedReach } from '../integration/integration.ts';
 import type { Send, Sender, TlsMaterial } from '../network/send.ts';
 import { baseUrl } from './request.ts';
-import { isOfAccount } from './scope.ts';
+import { isMovable, isOfAccount } from './scope.ts';
 
 /** Where the requests of an account may go. */
 export type Reach = {
@@ -16,34 +17,71 @@ export type Reach = {
   readonly tls: TlsMaterial | undefined;
 };
 
+/** What decides where requests may go: the definition, what it is evaluated with, and where the account was linked. */
+export type ReachOf = {
+  readonly connector: Connector;
+  readonly scope: Scope;
+  readonly linked?: LinkedReach | undefined;
+};
+
 const known = new WeakMap<Scope, { readonly connector: Connector; readonly reach: Reach }>();
 
 /** The reach of an account, by the roots of the account alone where the definition uses no others. */
 export function accountReach(
-  connector: Connector,
-  { account, scope }: { readonly account: Scope; readonly scope: Scope },
+  { connector, linked, account, scope }: ReachOf & { readonly account: Scope },
   scripts: Scripts,
   shown: () => TlsMaterial | undefined,
 ): Reach {
   const found = known.get(account);
   if (found?.connector === connector) return found.reach;
   const { baseUrl: base, allowHosts, tls } = connector.server();
-  if (![base, tls, ...allowHosts].every(isOfAccount)) return reachOf(connector, scope, scripts, shown());
-  const reach = reachOf(connector, account, scripts, shown());
+  if (![base, tls, ...allowHosts].every(isOfAccount)) return reachOf({ connector, scope, linked }, scripts, shown());
+  const reach = reachOf({ connector, scope: account, linked }, scripts, shown());
   known.set(account, { connector, reach });
   return reach;
 }
 
-export function reachOf(connector: Connector, scope: Scope, scripts: Scripts | undefined, shown?: TlsMaterial): Reach {
+/** Throws `reauthorization_required` where the account was linked at another address. */
+export function reachOf(
+  { connector, scope, linked }: ReachOf,
+  scripts: Scripts | undefined,
+  shown?: TlsMaterial,
+): Reach {
   const server = connector.server();
-  const declared = server.allowHosts.map((it) => it.evaluate(scope, scripts)).filter((it) => typeof it === 'string');
+  const declared = server.allowHosts.flatMap((it) => {
+    const text = it.evaluate(scope, scripts);
+    if (typeof text !== 'string') return [];
+    const host = hostOf(text);
+    if (linked && isMovable(it) && !linked.hosts.includes(host)) throw moved(connector, host, linked.hosts.join(', '));
+    return [host];
+  });
   const home = homeOf(server, scope, scripts);
+  if (linked && isMovable(server.baseUrl)) checkHome(connector, home?.origin, linked);
   return {
-    hosts: new Set([...(home === undefined ? [] : [home.host]), ...declared.map(hostOf)]),
+    hosts: new Set([...(home === undefined ? [] : [home.host]), ...declared]),
     home,
     tls: orNone({ ...(server.tls.evaluate(scope, scripts) as TlsMaterial), ...shown }),
   };
 }
+
+/** Throws `reauthorization_required` where the account was linked at another address. */
+export function checkHome(connector: Connector, home: string | undefined, linked: LinkedReach): void {
+  if (home !== linked.home) throw moved(connector, home ?? 'no address', linked.home ?? 'no address');
+}
+
+/** Whoever can change an address must not get the credentials of accounts that were linked at another one. */
+const moved = ({ name }: Connector, now: string, before: string): TielineError =>
+  new TielineError(
+    'reauthorization_required',
+    `${name} is now at ${now}, and this account was linked when it was at ${before}`,
+    { hint: 'Connect the account again, or have the address of the connector changed back.' },
+  );
+
+/** To be kept with an account that is being linked. */
+export const linkedReach = ({ hosts, home }: Reach): LinkedReach => ({
+  ...(home && { home: home.origin }),
+  hosts: [...hosts],
+});
 
 const orNone = (tls: TlsMaterial): TlsMaterial | undefined => (Object.keys(tls).length > 0 ? tls : undefined);
 
@@ -89,12 +127,11 @@ export function sendWithin(
 /** The sender, held to the hosts that the definition declares. */
 export const boundSend = (
   sender: Sender,
-  connector: Connector,
-  scope: Scope,
+  of: ReachOf,
   scripts: Scripts | undefined,
   signal: AbortSignal | undefined,
   endsAt?: number,
-): Send => sendWithin(sender, reachOf(connector, scope, scripts), connector.server(), signal, endsAt);
+): Send => sendWithin(sender, reachOf(of, scripts), of.connector.server(), signal, endsAt);
 
 function homeOf(server: Server, scope: Scope, scripts: Scripts | undefined): URL | undefined {
   try {

@@ -19,7 +19,7 @@ import { streamOf, watch } from './stream.ts';
  * Throws `reauthorization_required` when only the user can help, `refresh_failed` when the provider could not be asked.
  */
 export async function renewCredential(
-  options: Pick<AccountOptions, 'connector' | 'option' | 'app' | 'settings' | 'facts' | 'sender' | 'now'>,
+  options: Pick<AccountOptions, 'connector' | 'option' | 'app' | 'settings' | 'facts' | 'linked' | 'sender' | 'now'>,
   credential: Credential,
 ): Promise<Granted> {
   const { connector, option, sender, now } = options;
@@ -31,7 +31,7 @@ export async function renewCredential(
   const endsAt = performance.now() + LONGEST_RENEWAL;
   try {
     // Shared by all callers, so that no one caller's cancellation may end it.
-    const send = boundSend(sender, connector, scope, scripts, undefined, endsAt);
+    const send = boundSend(sender, { connector, scope, linked: options.linked }, scripts, undefined, endsAt);
     const ask = askOf(connector, send, scripts);
     return await renewal.renew({ connector: connector.name, option, scope, send, ask, scripts, now: now(), endsAt });
   } finally {

@@ -11,7 +11,7 @@ import { findConnected, findIntegration } from '../integration/resolve.ts';
 import type { Engine } from './engine.ts';
 import { boundSend } from './reach.ts';
 import { askOf } from './renew.ts';
-import { accountScope } from './scope.ts';
+import { type AccountParts, accountScope } from './scope.ts';
 import { accountOptions } from './stored.ts';
 
 /**
@@ -24,14 +24,24 @@ export async function revokeAccount(
   connector: Connector,
   integration: Integration,
 ): Promise<boolean> {
-  await loadSandbox();
   const options = await accountOptions(engine, who, connector, integration);
   const credential = await readCredential(engine.keystore, credentialKey(who, connector.name, integration.id));
-  const scope = accountScope(options, credential);
+  return endTokens(engine, connector, options, credential);
+}
+
+/** Ends the tokens of a credential at its provider, whether it is stored or not. As `revokeAccount`. */
+export async function endTokens(
+  { sender, now }: Pick<Engine, 'sender' | 'now'>,
+  connector: Connector,
+  parts: AccountParts,
+  credential: Credential,
+): Promise<boolean> {
+  await loadSandbox();
+  const { option, linked } = parts;
+  const scope = accountScope(parts, credential);
   const scripts = new Scripts({ functions: connector.functions });
   try {
-    const { option, sender, now } = options;
-    const send = boundSend(sender, connector, scope, scripts, undefined);
+    const send = boundSend(sender, { connector, scope, linked }, scripts, undefined);
     const ask = askOf(connector, send, scripts);
     return await revokeTokens({ connector: connector.name, option, scope, send, ask, scripts, now: now() });
   } finally {

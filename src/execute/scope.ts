@@ -4,6 +4,7 @@ import type { AuthOption } from '../connector/connector.ts';
 import { formOf } from '../connector/schema.ts';
 import type { Values } from '../connector/values.ts';
 import type { Scope, Template } from '../expression/template.ts';
+import type { LinkedReach } from '../integration/integration.ts';
 
 /** What is known of an account besides its credential. */
 export type AccountParts = {
@@ -11,6 +12,8 @@ export type AccountParts = {
   readonly app: Values;
   readonly settings: Values;
   readonly facts: Values;
+  /** Where it was linked; absent while it is being linked. */
+  readonly linked?: LinkedReach | undefined;
 };
 
 /** Names of the roots of an account. */
@@ -18,6 +21,9 @@ const ROOTS: ReadonlySet<string> = new Set(['app', 'input', 'secrets', 'settings
 
 /** Whether an expression is the same for all requests of an account. */
 export const isOfAccount = ({ roots }: Pick<Template, 'roots'>): boolean => [...roots].every((it) => ROOTS.has(it));
+
+/** Whether what an organization may change, beside the account, decides about an expression. */
+export const isMovable = ({ roots }: Pick<Template, 'roots'>): boolean => roots.has('app') || roots.has('settings');
 
 /** What expressions of an action see besides the roots of the account. */
 export type Roots = {

@@ -149,7 +149,7 @@ async function within<T>(
   const scope: Scope = { app, input, secrets: input, credentials: input, settings: {}, account: {} };
   const scripts = new Scripts({ functions: connector.functions });
   try {
-    const send = boundSend(engine.sender, connector, scope, scripts, undefined);
+    const send = boundSend(engine.sender, { connector, scope }, scripts, undefined);
     return await work(scope, { send, ask: askOf(connector, send, scripts), scripts, now: engine.now() });
   } finally {
     scripts.dispose();

@@ -9,8 +9,10 @@ import { type Execution, openSql, type Rows, type SqlConnection, type SqlPolicy 
 import type { Account } from './account.ts';
 import { LONGEST_RESULT } from './fit.ts';
 import { type PageArguments, pageSize } from './paging.ts';
+import { checkHome } from './reach.ts';
 import type { Done } from './result.ts';
 import { shapeResult } from './result.ts';
+import { isMovable } from './scope.ts';
 
 export type OpenSql = (address: SqlAddress) => Promise<SqlConnection>;
 
@@ -64,15 +66,19 @@ export async function probeSql(open: OpenSql | undefined, account: Account, conn
     await connection.close();
   }
   const name = defaultIdentifier(address);
-  return { key: name, label: name, identifier: name };
+  return { facts: { key: name, label: name, identifier: name }, reach: { home: homeOf(address), hosts: [] } };
 }
 
 async function connect(open: OpenSql = sqlWithin({ allowPrivate: [] }), account: Account, connector: Connector) {
   await account.ready();
   const fields = connector.server().address.evaluate(account.scope(), account.scripts);
   const address = readAddress(asFields(fields, 'the address of a database'));
+  if (account.linked && isMovable(connector.server().address)) checkHome(connector, homeOf(address), account.linked);
   return { address, connection: await open(address) };
 }
+
+const homeOf = (address: SqlAddress): string =>
+  address.driver === 'sqlite' ? address.database : `${address.host}:${address.port}`;
 
 export const dialectOf = ({ driver }: SqlAddress) => (driver === 'mariadb' ? 'mysql' : driver);
 

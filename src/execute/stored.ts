@@ -41,6 +41,7 @@ export async function accountOptions(
     app: await engine.app(connector.name, who.organization),
     settings: integration.settings,
     facts: integration.account,
+    linked: integration.reach,
   };
   const renewal = renewalFor(option);
   let found: Values | undefined;

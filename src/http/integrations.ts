@@ -226,7 +226,7 @@ export function integrationRoutes(backend: Backend): OpenAPIHono<Env> {
       option: option.key,
       identifier: integration.identifier,
       input: credentials,
-      reconnect: true,
+      reconnect: integration.id,
     });
     return context.json(await viewOf(caller, integration.id), 200);
   });

@@ -1,11 +1,12 @@
 import { isTielineError } from '../errors.ts';
 import type { Engine } from '../execute/engine.ts';
 import { revokeAccount } from '../execute/revoke.ts';
-import { readIntegrations, removeIntegration } from '../integration/accounts.ts';
+import { forgetAll, readIntegrations, removeIntegration } from '../integration/accounts.ts';
+import { noteDeletion } from '../integration/deletion.ts';
 import { endAllGrants } from '../integration/grant.ts';
 import { revokeAllPersonalTokens } from '../integration/personaltoken.ts';
 import { deleteUser, disableUser, type User } from '../integration/user.ts';
-import { forgetConnectors, userConnectors } from '../integration/userconnectors.ts';
+import { userConnectors } from '../integration/userconnectors.ts';
 import { log } from '../log.ts';
 import { principalOf } from './caller.ts';
 
@@ -15,6 +16,7 @@ export async function deleteUserWithAll(engine: Engine, user: User): Promise<voi
   const who = principalOf(user);
   // From here on nobody comes in who could add to it.
   await disableUser(keystore, user, now());
+  await noteDeletion(keystore, who);
   for (const name of await userConnectors(keystore, who)) {
     const { items } = await readIntegrations(keystore, who, name);
     const connector = catalog.connectors.find((it) => it.name === name);
@@ -23,10 +25,11 @@ export async function deleteUserWithAll(engine: Engine, user: User): Promise<voi
       await removeIntegration(keystore, who, name, integration.identifier);
     }
   }
-  await forgetConnectors(keystore, who);
   await revokeAllPersonalTokens(keystore, user);
   await endAllGrants(keystore, user, now());
   await deleteUser(keystore, user);
+  // Read again: one may have been noted meanwhile.
+  await forgetAll(keystore, who, await userConnectors(keystore, who));
 }
 
 /** What the user wants gone here must not stay because a provider is down. */

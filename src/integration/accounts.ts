@@ -5,7 +5,9 @@ import { TielineError } from '../errors.ts';
 import { changeRecord } from '../keystore/change.ts';
 import type { Keystore } from '../keystore/keystore.ts';
 import { type StoreKey, storeKey } from '../keystore/store.ts';
+import { unlessDeleted } from './deletion.ts';
 import {
+  type Found,
   type Integration,
   type Integrations,
   isPending,
@@ -22,7 +24,8 @@ import {
 import { forgetLocation, noteLocation } from './locator.ts';
 import type { Principal } from './principal.ts';
 import { findConnected, findIntegration } from './resolve.ts';
-import { noteConnector } from './userconnectors.ts';
+import { readUser } from './user.ts';
+import { forgetConnectors, noteConnector } from './userconnectors.ts';
 
 /** Where one user's integrations of one connector are stored. Another user's have another key: no query can mix them. */
 const integrationsKey = (who: Principal, connector: string): StoreKey =>
@@ -85,7 +88,23 @@ export async function addIntegration(
     await forgetLocation(keystore, who, integration.id);
     throw error;
   }
+  await unlessDeleted(keystore, who, () => forget(keystore, who, integration));
   return integration;
+}
+
+/** Removes an account that was added while its user was being deleted. */
+async function forget(keystore: Keystore, who: Principal, { connector, id }: Integration): Promise<void> {
+  await change(keystore, who, connector, (all) => withRemoved(all, id));
+  await keystore.delete(credentialKey(who, connector, id));
+  await forgetLocation(keystore, who, id);
+  // As long as the user is there the deletion goes by these records.
+  if (!(await readUser(keystore, who.organization, who.user))) await forgetAll(keystore, who, [connector]);
+}
+
+/** Removes what is kept of a user who has no accounts any more, once they themselves are gone. */
+export async function forgetAll(keystore: Keystore, who: Principal, connectors: readonly string[]): Promise<void> {
+  for (const it of connectors) await keystore.delete(integrationsKey(who, it));
+  await forgetConnectors(keystore, who);
 }
 
 /** An account that a person is yet to connect: gone at its time, and never the default before. */
@@ -105,6 +124,7 @@ export async function addPendingIntegration(keystore: Keystore, who: Principal, 
     const all = await change(keystore, who, connector, (it) => withAwaited(it, pending), createdAt);
     const kept = findIntegration(all, connector, identifier);
     if (kept.id !== pending.id) await forgetLocation(keystore, who, pending.id);
+    await unlessDeleted(keystore, who, () => forget(keystore, who, kept));
     return kept;
   } catch (error) {
     await forgetLocation(keystore, who, pending.id);
@@ -135,7 +155,7 @@ export async function connectPending(
   keystore: Keystore,
   who: Principal,
   { id, connector, identifier }: Integration,
-  found: Pick<Integration, 'option' | 'settings' | 'account' | 'createdAt'>,
+  found: Found & Pick<Integration, 'createdAt'>,
   credential: Credential,
 ): Promise<Integration> {
   const key = credentialKey(who, connector, id);
@@ -151,6 +171,7 @@ export async function connectPending(
     const before = await readIntegrations(keystore, who, connector, found.createdAt);
     if (before.items.some((it) => it.id === id)) await noteLocation(keystore, who, connector, id);
     const all = await change(keystore, who, connector, (it) => withConnected(it, connected), found.createdAt);
+    await unlessDeleted(keystore, who, () => forget(keystore, who, connected));
     return all.items.find((it) => it.id === id) ?? connected;
   } catch (error) {
     await keystore.delete(key);
@@ -196,16 +217,24 @@ export const renameIntegration = (
 ) =>
   change(keystore, who, connector, (all) => withIdentifier(all, findIntegration(all, connector, identifier).id, next));
 
-/** Puts what a new connect found out under an account that is there. Gives the account as it is then. */
-export async function updateIntegration(
+/**
+ * Puts what a new connect found out, and its credential, under an account that is there, and gives the account as it is
+ * then. Throws `integration_unknown` for one that was removed meanwhile; then nothing is stored.
+ */
+export async function reconnectIntegration(
   keystore: Keystore,
   who: Principal,
-  { id, connector }: Integration,
-  found: Pick<Integration, 'option' | 'settings' | 'account'>,
-): Promise<Integration | undefined> {
+  existing: Integration,
+  found: Found,
+  credential: Omit<Credential, 'version'>,
+): Promise<Integration> {
+  const { id, connector } = existing;
   const update = (it: Integration) => (it.id === id ? { ...it, ...found } : it);
   const all = await change(keystore, who, connector, (before) => ({ ...before, items: before.items.map(update) }));
-  return all.items.find((it) => it.id === id);
+  const integration = all.items.find((it) => it.id === id);
+  if (!integration) throw removedMeanwhile(existing);
+  await replaceCredential(keystore, who, integration, credential);
+  return integration;
 }
 
 /** Adds what a refresh has told to the facts about an account. Who it is stays. */
@@ -223,7 +252,10 @@ export const mergeAccount = (
     return { ...all, items: all.items.map((it) => (it.id === id ? merged(it) : it)) };
   });
 
-/** Puts new credentials under an account that is there, keeping its identifier, settings and place as default. */
+/**
+ * Puts new credentials under an account that is there, keeping its identifier, settings and place as default. Throws
+ * `integration_unknown` where that was removed meanwhile, with its credential.
+ */
 export async function replaceCredential(
   keystore: Keystore,
   who: Principal,
@@ -235,7 +267,17 @@ export async function replaceCredential(
     ...credential,
     version: (old?.version ?? 0) + 1,
   }));
+  // Whoever removes an account deletes its credential last, so that one of both sees the other.
+  const { items } = await readIntegrations(keystore, who, integration.connector);
+  if (items.some((it) => it.id === integration.id)) return;
+  await keystore.delete(key);
+  throw removedMeanwhile(integration);
 }
+
+const removedMeanwhile = ({ connector, identifier }: Integration): TielineError =>
+  new TielineError('integration_unknown', `${connector} ${identifier} was removed meanwhile`, {
+    hint: 'Connect it as a new one.',
+  });
 
 /** Wipes the credential of an account whose access the user ended. Identity and place stay for a new connect. */
 export const wipeCredential = (keystore: Keystore, who: Principal, integration: Integration, at: number) =>

@@ -6,11 +6,14 @@ import { remember } from '../secret.ts';
 import { readApp } from './app.ts';
 import { localPrincipal } from './principal.ts';
 
+const NONE: Values = Object.freeze({});
+
 type Merged = { readonly connector: Connector; readonly app: Values; readonly secrets: readonly string[] };
 
 /**
- * Gives the parameters of a connector for an organization: its own and the operator's. On one's own machine the
- * operator's have the last word; elsewhere an organization's own come first. The same value as long as neither changes.
+ * Gives the parameters of a connector for an organization: its own set, else the operator's. They are never mixed: a
+ * secret of the operator's would go to an address of the organization's. On one's own machine both are one person's, and
+ * the operator's have the last word. The same value as long as neither changes.
  */
 export function appSettings(
   keystore: Keystore,
@@ -19,7 +22,8 @@ export function appSettings(
   const known = new WeakMap<Values, Map<string, Merged>>();
   const merge = (connector: Connector, organization: string, own: Values): Merged => {
     const given = operators(connector.name);
-    const app = organization === localPrincipal.organization ? { ...own, ...given } : { ...given, ...own };
+    const isLocal = organization === localPrincipal.organization;
+    const app = isLocal ? { ...own, ...given } : Object.keys(own).length > 0 ? own : (given ?? NONE);
     const { fields } = formOf(connector.definition.app?.schema);
     // What the definition shows openly, such as an address, may be read in messages too.
     const isSecret = (name: string) => !fields[name] || fields[name].secret === true;

@@ -1,5 +1,6 @@
 import type { Keystore } from '../keystore/keystore.ts';
 import { storeKey } from '../keystore/store.ts';
+import { unlessDeleted } from './deletion.ts';
 import { addToDirectory, readDirectory, removeFromDirectory } from './directory.ts';
 import { newSecret } from './issuedsecret.ts';
 import type { Scope } from './principal.ts';
@@ -39,6 +40,7 @@ export async function createGrant(
   const grant: Grant = { id: newSecret(), organization, user, client, resource, scopes, createdAt: now, expiresAt };
   await keystore.write(key(grant.id), grant, LIFE);
   await addToDirectory(keystore, ['grants', organization, user], grant.id);
+  await unlessDeleted(keystore, grant, () => forget(keystore, grant));
   return grant;
 }
 

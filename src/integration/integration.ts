@@ -13,6 +13,8 @@ export type Integration = {
   readonly settings: Values;
   /** Facts about the account, such as who it is at the provider. */
   readonly account: Values;
+  /** Absent for accounts that are not connected, and those of a process of one's own. */
+  readonly reach?: LinkedReach;
   /** When it was connected, or asked for while it is pending. Epoch milliseconds. */
   readonly createdAt: number;
   /** Present while a person has yet to connect it; it is gone then. Epoch milliseconds. */
@@ -20,6 +22,17 @@ export type Integration = {
   /** Present while it serves no calls. Epoch milliseconds. */
   readonly disabledAt?: number;
 };
+
+/** Where the requests of an account went when it was linked: its credential goes nowhere else. */
+export type LinkedReach = {
+  /** Origin of the base URL, or `host:port` of a database. */
+  readonly home?: string;
+  /** Each as `URL.host`. */
+  readonly hosts: readonly string[];
+};
+
+/** What a connect finds out about an account. */
+export type Found = Pick<Integration, 'option' | 'settings' | 'account' | 'reach'>;
 
 /** All integrations of one user at one connector, in the order in which they were added. */
 export type Integrations = {

@@ -2,6 +2,7 @@ import { randomBytes, timingSafeEqual } from 'node:crypto';
 import type { Keystore } from '../keystore/keystore.ts';
 import { storeKey } from '../keystore/store.ts';
 import { remember } from '../secret.ts';
+import { unlessDeleted } from './deletion.ts';
 import { addToDirectory, readDirectory, removeFromDirectory } from './directory.ts';
 import { hashSecret, isSecret, newSecret } from './issuedsecret.ts';
 import type { Scope } from './principal.ts';
@@ -40,6 +41,7 @@ export async function createPersonalToken(
   const record: PersonalToken = { id, name, organization, user, scopes, hash, createdAt: now, expiresAt };
   await keystore.write(key(id), record);
   await addToDirectory(keystore, ['personal_tokens', organization, user], id);
+  await unlessDeleted(keystore, { organization, user }, () => forget(keystore, record));
   const text = `pat-${id}-${secret}`;
   remember(text);
   return { record, text };
@@ -85,9 +87,13 @@ export async function listPersonalTokens(
 export async function revokePersonalToken(keystore: Keystore, user: User, id: string): Promise<boolean> {
   const record = (await keystore.read<PersonalToken>(key(id)))?.value;
   if (record?.user !== user.id || record.organization !== user.organization) return false;
-  await keystore.delete(key(id));
-  await removeFromDirectory(keystore, ['personal_tokens', user.organization, user.id], id);
+  await forget(keystore, record);
   return true;
+}
+
+async function forget(keystore: Keystore, { id, organization, user }: PersonalToken): Promise<void> {
+  await keystore.delete(key(id));
+  await removeFromDirectory(keystore, ['personal_tokens', organization, user], id);
 }
 
 export async function revokeAllPersonalTokens(keystore: Keystore, user: User): Promise<void> {

@@ -23,6 +23,7 @@ export type StoreKind =
   | 'user'
   | 'user_identifier'
   | 'user_connectors'
+  | 'user_deleted'
   | 'directory'
   | 'idempotency';
 

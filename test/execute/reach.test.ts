@@ -4,8 +4,10 @@ import { connectorOf, failureOf } from './stage.ts';
 
 const reach = (baseUrl: string, allowHosts: string[] = [], trustedCa?: string): Reach =>
   reachOf(
-    connectorOf({ server: { baseUrl, allowHosts, ...(trustedCa && { trustedCa }) } }),
-    { account: {} },
+    {
+      connector: connectorOf({ server: { baseUrl, allowHosts, ...(trustedCa && { trustedCa }) } }),
+      scope: { account: {} },
+    },
     undefined,
   );
 

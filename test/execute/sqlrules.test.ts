@@ -41,7 +41,7 @@ async function sqliteStage(policy = openPolicy) {
   return openSqlStage(sql, input, { within: { allowPrivate: [], allowFiles: [folder] }, policy });
 }
 
-function probe(input: Values, within: SqlPolicy) {
+async function probe(input: Values, within: SqlPolicy) {
   const credential = { version: 1, input, values: input, obtainedAt: 0 };
   const account = openAccount({
     connector: sql,
@@ -54,7 +54,7 @@ function probe(input: Values, within: SqlPolicy) {
     now: Date.now,
   });
   onTestFinished(() => account.dispose());
-  return probeSql(sqlWithin(within), account, sql);
+  return (await probeSql(sqlWithin(within), account, sql)).facts;
 }
 
 describe('what holds for every action holds for statements', () => {

@@ -12,6 +12,7 @@ import { type Backend, defaultLimits, type Limits } from '../../src/http/context
 import { openGates } from '../../src/http/gates.ts';
 import { listen, webListener } from '../../src/http/listen.ts';
 import { mcpShortcut } from '../../src/http/shortcut.ts';
+import { appSettings } from '../../src/integration/appsettings.ts';
 import { createClientKey } from '../../src/integration/clientkey.ts';
 import { createOrganization } from '../../src/integration/organization.ts';
 import { type Keystore, memoryKeystore } from '../../src/keystore/keystore.ts';
@@ -79,6 +80,7 @@ export async function openHttpStage(
   let url = '';
   const bus = openBus();
   const signingKeys = openSigningKeys({ keystore, now, issuer: 'http://tieline.test' });
+  const settings = appSettings(keystore, () => options.app);
   const engine: Engine = {
     catalog: buildCatalog(options.connectors ?? []),
     keystore,
@@ -86,7 +88,7 @@ export async function openHttpStage(
     audit: { write: (record) => void audit.push(record), close: async () => {} },
     policy: () => options.policy ?? openPolicy,
     scopeGrain: options.scopeGrain,
-    app: async () => options.app ?? {},
+    app: (connector, organization) => settings(engine.catalog.connector(connector), organization),
     changed: bus.publish,
     now,
     signingKeys,

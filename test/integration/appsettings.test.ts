@@ -24,11 +24,11 @@ async function open(operators: Values | undefined) {
 }
 
 describe('the parameters of a connector', () => {
-  it('are those of the organization before those of the operator', async () => {
+  it('are those of the organization in place of those of the operator, and never some of both', async () => {
     const { settings, store } = await open({ address: 'operator', clientId: 'operator' });
     expect(await settings(connector, 'acme')).toEqual({ address: 'operator', clientId: 'operator' });
     await store('acme', { address: 'own' });
-    expect(await settings(connector, 'acme')).toEqual({ address: 'own', clientId: 'operator' });
+    expect(await settings(connector, 'acme')).toEqual({ address: 'own' });
     expect(await settings(connector, 'other')).toEqual({ address: 'operator', clientId: 'operator' });
   });
 
@@ -52,7 +52,7 @@ describe('the parameters of a connector', () => {
     await store('other', { clientId: 'theirs' });
     expect(await settings(connector, 'acme')).toBe(first);
     await store('acme', { clientId: 'new' });
-    expect(await settings(connector, 'acme')).toEqual({ address: 'operator', clientId: 'new' });
+    expect(await settings(connector, 'acme')).toEqual({ clientId: 'new' });
   });
 
   it('are not mixed up between connectors, nor between organizations that have none', async () => {

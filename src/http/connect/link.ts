@@ -4,7 +4,7 @@ import type { Values } from '../../connector/values.ts';
 import { type ErrorCode, TielineError } from '../../errors.ts';
 import { type Authorization, type Progress, readAuthorization, settle } from '../../execute/authorization.ts';
 import { connectAccount } from '../../execute/connect.ts';
-import { readIntegrations, removePending } from '../../integration/accounts.ts';
+import { removePending } from '../../integration/accounts.ts';
 import { readOrganization } from '../../integration/organization.ts';
 import { localPrincipal, type Principal } from '../../integration/principal.ts';
 import { readUser } from '../../integration/user.ts';
@@ -72,11 +72,11 @@ export async function finishLink(
   const { integration } = await connectAccount(engine, who, {
     connector: connector.name,
     option: option.key,
-    identifier: await identifierFor({ engine }, who, authorization),
+    identifier: authorization.identifier,
     input,
     settings: authorization.settings,
     tokens,
-    reconnect: authorization.reconnect !== undefined,
+    reconnect: authorization.reconnect,
   });
   const { label } = integration.account;
   const progress: Progress = {
@@ -101,19 +101,6 @@ export async function failLink(
   await settle(engine.keystore, authorization, progress);
   if (identifier !== undefined) await removePending(engine.keystore, who, connector, identifier);
   return progress;
-}
-
-/** The account to reconnect is known by its id, as it may have been renamed since. */
-async function identifierFor(
-  { engine }: Pick<Backend, 'engine'>,
-  who: Principal,
-  { connector, identifier, reconnect }: Authorization,
-): Promise<string | undefined> {
-  if (reconnect === undefined) return identifier;
-  const { items } = await readIntegrations(engine.keystore, who, connector, engine.now());
-  const found = items.find((it) => it.id === reconnect);
-  if (found) return found.identifier;
-  throw new TielineError('integration_unknown', 'the account to reconnect is no longer there');
 }
 
 /** Where the program wants the browser in the end, with how it went: `connector_id`, or `error` with a code. */
