@@ -1,0 +1,32 @@
+import { createServer } from 'node:http';
+
+/** The API behind the accounts: it answers at once, and as an attack wants it at other paths. */
+export async function startApi() {
+  const seen = [];
+  const server = createServer((request, response) => {
+    request.resume();
+    seen.push({ path: request.url, authorization: request.headers.authorization });
+    if (seen.length > 1_000) seen.shift();
+    const url = new URL(request.url, 'http://api');
+    const answer = ANSWERS[url.pathname] ?? ANSWERS['/thing'];
+    response.writeHead(200, { 'content-type': 'application/json' });
+    answer(response, url);
+  });
+  server.keepAliveTimeout = 120_000;
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    origin: `http://127.0.0.1:${server.address().port}`,
+    seen,
+    close() {
+      server.closeAllConnections();
+      return new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+const ANSWERS = {
+  '/thing': (response) => response.end('{"name":"thing"}'),
+  '/deep': (response) => response.end(`{"a":${'['.repeat(200_000)}${']'.repeat(200_000)}}`),
+  '/many': (response) => response.end(`[${'{"a":[1,2]},'.repeat(550_000)}0]`),
+  '/hang': () => {},
+};
