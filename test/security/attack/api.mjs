@@ -1,7 +1,7 @@
 import { createServer } from 'node:http';
 
 /** The API behind the accounts: it answers at once, and as an attack wants it at other paths. */
-export async function startApi() {
+export async function startApi(host = '127.0.0.1') {
   const seen = [];
   const server = createServer((request, response) => {
     request.resume();
@@ -15,7 +15,7 @@ export async function startApi() {
   server.keepAliveTimeout = 120_000;
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
-    origin: `http://127.0.0.1:${server.address().port}`,
+    origin: `http://${host}:${server.address().port}`,
     seen,
     close() {
       server.closeAllConnections();

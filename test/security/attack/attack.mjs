@@ -12,6 +12,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { startApi } from './api.mjs';
 import { ATTACKS } from './attacks.mjs';
+import { API_HOST, isInside, runInside, startNameServer, whyNoNamespace } from './dns.mjs';
 import { startServer } from './server.mjs';
 
 /** Others' p99 is at most twice that of a quiet server, or what one request may hold the event loop. */
@@ -56,9 +57,12 @@ function isNoise({ ok, problems }) {
 
 async function measured(attack) {
   const { name, before, bound, config, env, run, isQuiet = false } = attack;
-  const skip = await attack.skip?.();
+  const { needsNamespace = false } = attack;
+  const skip = needsNamespace && (await whyNoNamespace());
   if (skip) return { name, before, bound, now: `skipped: ${skip}`, ok: true, problems: [] };
-  const api = await startApi();
+  if (needsNamespace && !isInside) return runInside(name);
+  const names = needsNamespace ? await startNameServer() : undefined;
+  const api = await startApi(needsNamespace ? API_HOST : '127.0.0.1');
   const server = await startServer({ api, config, env });
   const problems = [];
   let others;
@@ -101,6 +105,7 @@ async function measured(attack) {
     others?.kill();
     await server.close();
     await api.close();
+    await names?.close();
   }
 }
 

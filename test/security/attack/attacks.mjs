@@ -1,5 +1,6 @@
 import { COST } from './cost.mjs';
 import { CRASHES } from './crashes.mjs';
+import { DNS } from './dns.mjs';
 import { GROWTH } from './growth.mjs';
 import { LOCKOUTS } from './lockouts.mjs';
 import { PEOPLE } from './people.mjs';
@@ -7,6 +8,7 @@ import { PEOPLE } from './people.mjs';
 /**
  * Each attack: `name`, `before` (what became of it when there was no bound), `bound` (what has to hold), `run(stage)`,
  * which gives `{ text, problems }`: what became of it now, and what did not hold. `config` and `env` are the server's.
- * `isQuiet` where nobody else is served meanwhile.
+ * `needsNamespace`
+ * where the name server is ours. `isQuiet` where nobody else is served meanwhile.
  */
-export const ATTACKS = [...CRASHES, ...GROWTH, ...COST, ...LOCKOUTS, ...PEOPLE];
+export const ATTACKS = [...CRASHES, ...GROWTH, ...COST, ...LOCKOUTS, ...DNS, ...PEOPLE];

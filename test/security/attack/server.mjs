@@ -66,7 +66,7 @@ export async function startServer({ config = {}, env = {}, api, execArgv = [] })
   const { network, server: served, ...rest } = config;
   const all = {
     enabled: ['target', 'sql'],
-    network: { allowPrivate: ['127.0.0.1'], allowFiles: [home], ...network },
+    network: { allowPrivate: ['127.0.0.1', 'healthy.test'], allowFiles: [home], ...network },
     server: { requestsPerMinute: 1_000_000, ...served },
     ...rest,
   };
