@@ -1,6 +1,6 @@
 import { Keyv, type KeyvStoreAdapter } from 'keyv';
 import { isTielineError, type TielineError } from '../errors.ts';
-import { decodeEntry, encodeEntry } from './entry.ts';
+import { decodeEntry, encodeEntry, withValue } from './entry.ts';
 import type { Store, StoreKey } from './store.ts';
 import type { Stamp } from './walstamp.ts';
 
@@ -13,14 +13,33 @@ export type Backend = {
   readonly adapter: KeyvStoreAdapter | Map<string, string>;
   /** The row a key is stored in, another one for each key; the key itself when absent. */
   row?(key: StoreKey): string;
-  /** Runs every operation of the store, of which none starts otherwise: the place for a connection and a time limit. */
-  run?<T>(operation: () => Promise<T>): Promise<T>;
-  /** Atomically puts `to`, to stay, in the place of `from`, where undefined means no row; false when `from` is not there. */
-  swap(row: string, from: string | undefined, to: string): Promise<boolean>;
+  /** The key of a row, where the row is not the key. */
+  keyOf?(row: string): string;
+  /**
+   * Runs every operation of the store, of which none starts otherwise: the place for a connection, a time limit, and for
+   * trying again. One that was refused has done nothing yet.
+   */
+  run?<T>(operation: () => Promise<T>, kind: 'reads' | 'writes'): Promise<T>;
+  /**
+   * Atomically puts `to` in the place of `from`, where undefined means no row; false when `from` is not there. It stays,
+   * or `keepsEnd` and ends when `from` would have, where the storage itself ends rows.
+   */
+  swap(row: string, from: string | undefined, to: string, keepsEnd?: boolean): Promise<boolean>;
   /** Atomically removes the row if it still is `from`; false when it is not. */
   remove(row: string, from: string): Promise<boolean>;
+  /** About `most` rows behind `after` with their texts; see `Store.page`. */
+  page(after: string | undefined, most: number): Promise<BackendPage>;
+  /** See `Store.sweep`. */
+  sweep?(after: string | undefined, most: number): Promise<string | undefined>;
+  /** See `Store.weaknesses`. */
+  weaknesses?(): Promise<readonly string[]>;
   /** The `store_unavailable` for an error of any of the above. */
   failure(error: unknown): TielineError;
+};
+
+export type BackendPage = {
+  readonly rows: readonly (readonly [row: string, text: string])[];
+  readonly next: string | undefined;
 };
 
 /**
@@ -37,12 +56,12 @@ export function keyvStore(backend: Backend): Store {
     serialize: ({ value }) => String(value),
     deserialize: <Value>(text: string) => ({ value: text as Value }),
   });
-  const { row = (key) => key, run = (operation) => operation() } = backend;
+  const { row = (key) => key, keyOf = (it) => it, run = (operation) => operation(), sweep, weaknesses } = backend;
   let closing: Promise<void> | undefined;
 
-  async function attempt<T>(operation: () => Promise<T>): Promise<T> {
+  async function attempt<T>(operation: () => Promise<T>, kind: 'reads' | 'writes' = 'reads'): Promise<T> {
     try {
-      return await run(operation);
+      return await run(operation, kind);
     } catch (error) {
       throw isTielineError(error) ? error : backend.failure(error);
     }
@@ -50,11 +69,23 @@ export function keyvStore(backend: Backend): Store {
 
   async function write<T>(operation: () => Promise<T>): Promise<T> {
     try {
-      return await attempt(operation);
+      return await attempt(operation, 'writes');
     } finally {
       backend.stamp?.noteWrite(); // it may have been written, whatever was answered
     }
   }
+
+  const exchange = (key: StoreKey, expected: string | undefined, next: string, keepsEnd: boolean) =>
+    write(async () => {
+      for (;;) {
+        const text = await keyv.get(row(key));
+        const current = text === undefined ? undefined : decodeEntry(key, text);
+        if (current !== expected) return false;
+        const entry = keepsEnd && text !== undefined ? withValue(text, next) : encodeEntry(next);
+        // A row may also change without its value: an expired one is swept, a live one set again.
+        if (await backend.swap(row(key), text, entry, keepsEnd)) return true;
+      }
+    });
 
   return {
     driver: backend.driver,
@@ -90,16 +121,19 @@ export function keyvStore(backend: Backend): Store {
         }
       }),
 
-    replace: (key, expected, next) =>
-      write(async () => {
-        for (;;) {
-          const text = await keyv.get(row(key));
-          const current = text === undefined ? undefined : decodeEntry(key, text);
-          if (current !== expected) return false;
-          // A row may also change without its value: an expired one is swept, a live one set again.
-          if (await backend.swap(row(key), text, encodeEntry(next))) return true;
-        }
+    replace: (key, expected, next) => exchange(key, expected, next, false),
+
+    reseal: (key, expected, next) => exchange(key, expected, next, true),
+
+    page: (after, most) =>
+      attempt(async () => {
+        const { rows, next } = await backend.page(after, most);
+        return { rows: rows.map(([it, text]) => ({ key: keyOf(it) as StoreKey, value: valueIn(text) })), next };
       }),
+
+    ...(sweep && { sweep: (after, most) => write(() => sweep(after, most)) }),
+
+    ...(weaknesses && { weaknesses: () => attempt(weaknesses) }),
 
     close: () => {
       closing ??= keyv.disconnect().catch((error) => {
@@ -108,4 +142,13 @@ export function keyvStore(backend: Backend): Store {
       return closing;
     },
   };
+}
+
+/** '' for a text that is no entry. */
+function valueIn(text: string): string {
+  try {
+    return decodeEntry('', text) ?? '';
+  } catch {
+    return '';
+  }
 }

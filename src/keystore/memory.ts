@@ -1,4 +1,5 @@
 import { TielineError } from '../errors.ts';
+import { isOver } from './entry.ts';
 import { keyvStore } from './keyv.ts';
 import type { Store } from './store.ts';
 
@@ -14,6 +15,19 @@ export function memoryStore(): Store {
       return true;
     },
     remove: async (key, from) => rows.get(key) === from && rows.delete(key),
+    // They are in memory anyway.
+    page: async () => ({ rows: [...rows], next: undefined }),
+    sweep: async (after = '0', most) => {
+      const begin = Number(after);
+      let at = 0;
+      let removed = 0;
+      for (const [key, text] of rows) {
+        if (at++ < begin) continue;
+        if (at > begin + most) return String(begin + most - removed);
+        if (isOver(text) && rows.delete(key)) removed += 1;
+      }
+      return undefined;
+    },
     failure: (cause) => new TielineError('store_unavailable', 'the in-memory store failed', { cause }),
   });
 }

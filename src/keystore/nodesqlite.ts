@@ -33,14 +33,14 @@ export class NodeSqliteAdapter extends EventEmitter implements KeyvStoreAdapter 
   }
 
   /** Runs one statement, prepared once per text, and gives all its rows. */
-  async query(sql: string, ...parameters: readonly unknown[]): Promise<Row[]> {
+  readonly query = async (sql: string, ...parameters: readonly unknown[]): Promise<Row[]> => {
     let statement = this.#statements.get(sql);
     if (statement === undefined) {
       statement = this.#database.prepare(sql);
       this.#statements.set(sql, statement);
     }
     return statement.all(...parameters) as Row[];
-  }
+  };
 
   async get<Value>(key: string): Promise<StoredData<Value> | undefined> {
     const [row] = await this.query('SELECT value FROM keyv WHERE key = ?', key);

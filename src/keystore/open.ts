@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { TielineError } from '../errors.ts';
 import type { SqliteDriver } from './sqlite.ts';
 import type { Store } from './store.ts';
@@ -41,6 +42,12 @@ export async function openStore(url: string, options: StoreOptions = {}): Promis
     });
   }
   return opener(rest, options);
+}
+
+/** Whether a URL names an SQLite file which is there and has nothing in it. */
+export function isEmptyFile(url: string): boolean {
+  const rest = /^sqlite:(.+)$/is.exec(url)?.[1];
+  return rest !== undefined && statSync(sqlitePath(rest), { throwIfNoEntry: false })?.size === 0;
 }
 
 function sqlitePath(rest: string): string {

@@ -64,10 +64,15 @@ export async function openPostgres(text: string, limits = SERVER_LIMITS): Promis
       trouble = error;
     });
     const table = `"${schema}".tieline`;
-    await sweep(adapter, table);
+    await adapter.query(`SELECT 1 FROM ${table} LIMIT 1`, []); // also waits for the adapter, which is making the table
     const changes = async (sql: string, ...values: string[]) => (await adapter.query(sql, values)).length > 0;
     const insert = `INSERT INTO ${table}(key, value) VALUES ($1, $2) ON CONFLICT(key) DO NOTHING RETURNING key`;
     const update = `UPDATE ${table} SET value = $2 WHERE key = $1 AND value = $3 RETURNING key`;
+    const page = `SELECT key, value FROM ${table} WHERE key > $1 ORDER BY key LIMIT $2`;
+    // Somebody may write to a row meanwhile: then its value is looked at anew, and is another one.
+    const sweep = `WITH page AS (${page}), gone AS (
+      DELETE FROM ${table} it USING page WHERE it.key = page.key AND it.value = page.value AND ${EXPIRES} <= $3)
+      SELECT max(key) AS last, count(*)::int AS rows FROM page`;
     const remove = `DELETE FROM ${table} WHERE key = $1 AND value = $2 RETURNING key`;
     return keyvStore({
       driver: '@keyv/postgres',
@@ -75,6 +80,15 @@ export async function openPostgres(text: string, limits = SERVER_LIMITS): Promis
       row: rowOf,
       swap: (row, from, to) => (from === undefined ? changes(insert, row, to) : changes(update, row, to, from)),
       remove: (row, from) => changes(remove, row, from),
+      async page(after = '', most) {
+        const found: { key: string; value: string }[] = await adapter.query(page, [after, most]);
+        const rows = found.map(({ key, value }) => [key, value] as const);
+        return { rows, next: rows.length < most ? undefined : rows.at(-1)?.[0] };
+      },
+      async sweep(after = '', most) {
+        const [found]: { last: string; rows: number }[] = await adapter.query(sweep, [after, most, Date.now()]);
+        return found && found.rows >= most ? found.last : undefined;
+      },
       failure,
     });
   } catch (error) {
@@ -99,18 +113,8 @@ function rowOf(key: string): string {
   return `~${createHash('sha256').update(key).digest('base64url')}`; // no key starts with ~
 }
 
-/** Removes what has expired. An entry ends in its expiry (see entry.ts), and only PostgreSQL 16 can tell JSON from other text. */
-async function sweep(
-  adapter: { query(sql: string, values: unknown[]): Promise<unknown[]> },
-  table: string,
-): Promise<void> {
-  const expires = `substring(right(value, 40) from ',"expires":([0-9]{1,15})\\}$')::bigint`;
-  try {
-    await adapter.query(`DELETE FROM ${table} WHERE ${expires} <= $1`, [Date.now()]);
-  } catch (error) {
-    if (codeOf(error) !== '57014') throw error; // a table too large to sweep in time is no less usable
-  }
-}
+/** An entry ends in its expiry (see entry.ts), and only PostgreSQL 16 can tell JSON from other text. */
+const EXPIRES = `substring(right(page.value, 40) from ',"expires":([0-9]{1,15})\\}$')::bigint`;
 
 /** By SQLSTATE or its class: https://www.postgresql.org/docs/current/errcodes-appendix.html */
 const REASONS: Readonly<Record<string, Reason>> = {
@@ -122,6 +126,8 @@ const REASONS: Readonly<Record<string, Reason>> = {
   28: ['refuses the user or the password', 'Set both in TIELINE_STORE, percent-encoded'],
   '3D': ['does not exist', 'Create the database: createdb <name>'],
   40: ['is too busy', 'Try again', 1],
+  '3F': ['has lost its schema', 'Restore the database from a copy, or restart Tieline to begin anew'],
+  '42P01': ['has lost its table', 'Restore the database from a copy, or restart Tieline to begin anew'],
   42501: ['is not open to this user', 'Grant the user CREATE on the schema, or name a schema of its own by ?schema='],
   53: ['is out of disk space, memory or connections', 'Free some or allow more', 5],
   57: ['is shutting down or starting', 'Try again', 1],

@@ -1,5 +1,6 @@
 import { TielineError } from '../errors.ts';
 import { keyvStore } from './keyv.ts';
+import { redisWeaknesses } from './redisweaknesses.ts';
 import {
   loadOptional,
   parseServerUrl,
@@ -11,12 +12,16 @@ import {
 } from './server.ts';
 import type { Store } from './store.ts';
 
-const SWAP = "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end redis.call('SET', KEYS[1], ARGV[2]) return 1";
+const swapScript = (options: string): string =>
+  `if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end redis.call('SET', KEYS[1], ARGV[2]${options}) return 1`;
+const SWAP = swapScript('');
+const SWAP_KEEPING = swapScript(", 'KEEPTTL'");
 const REMOVE = "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end return redis.call('DEL', KEYS[1])";
 
 /**
  * A store in one Redis database, under keys that start with `tieline:` or with the prefix that `?prefix=` names. Redis
- * forgets what it has not saved yet: whether that is a second's worth or everything is the server's configuration.
+ * forgets what it has not saved yet: whether that is a second's worth or everything is the server's configuration, of
+ * which `weaknesses` tells.
  *
  * One connection, made again by the next operation after it was lost.
  *
@@ -77,13 +82,27 @@ export async function openRedis(text: string, limits = SERVER_LIMITS): Promise<S
     driver: '@keyv/redis',
     adapter,
     row: (key) => `${prefix}:${key}`,
+    keyOf: (row) => row.slice(prefix.length + 1),
     run: async (operation) => {
       await connected();
       return within(limits.answerMs, operation());
     },
-    swap: async (row, from, to) =>
-      from === undefined ? (await client.set(row, to, { condition: 'NX' })) === 'OK' : changes(SWAP, row, from, to),
+    swap: async (row, from, to, keepsEnd) => {
+      if (from === undefined) return (await client.set(row, to, { condition: 'NX' })) === 'OK';
+      return changes(keepsEnd ? SWAP_KEEPING : SWAP, row, from, to);
+    },
     remove: (row, from) => changes(REMOVE, row, from),
+    async page(after = '0', most) {
+      // A row may come twice, and one that has gone meanwhile has no text.
+      const { cursor, keys } = await client.scan(after, { MATCH: `${prefix}:*`, COUNT: most });
+      const texts = keys.length === 0 ? [] : await client.mGet(keys);
+      const rows = keys.flatMap((key, index) => {
+        const text = texts[index];
+        return typeof text === 'string' ? [[key, text] as const] : [];
+      });
+      return { rows, next: cursor === '0' ? undefined : cursor };
+    },
+    weaknesses: () => redisWeaknesses(async (...words) => String(await client.sendCommand(words))),
     failure,
   });
   try {
@@ -107,7 +126,7 @@ const REASONS: Readonly<Record<string, Reason>> = {
   NOAUTH: ['wants a password', 'Set TIELINE_STORE to redis://:<password>@<host>, percent-encoded'],
   NOPERM: [
     'is not open to this user',
-    'Allow the user the commands GET, MGET, SET, DEL and EVAL on the keys tieline:*',
+    'Allow the user the commands GET, MGET, SET, DEL, EVAL and SCAN on the keys tieline:*',
   ],
   OOM: ['is out of memory', 'Raise maxmemory on the Redis server'],
   READONLY: ['is read-only', 'Name the primary server in TIELINE_STORE', 5],

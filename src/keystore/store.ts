@@ -54,6 +54,14 @@ function encodePart(part: string): string {
   return text;
 }
 
+/** A part of all that is stored. */
+export type Page = {
+  /** Of rows that are no entries the value is ''. Expired ones may be among them. */
+  readonly rows: readonly { readonly key: StoreKey; readonly value: string }[];
+  /** Where the rest begins; undefined after the last. */
+  readonly next: string | undefined;
+};
+
 /**
  * Text by key. An expired entry counts as absent everywhere.
  *
@@ -80,5 +88,19 @@ export interface Store {
    * (undefined: absent). Atomic across processes; false means somebody else was faster.
    */
   replace(key: StoreKey, expected: string | undefined, next: string): Promise<boolean>;
+  /** As `replace` over a value that is there, which ends when it would have. */
+  reseal(key: StoreKey, expected: string, next: string): Promise<boolean>;
+  /**
+   * About `most` rows behind `after`, all of them in as many pages as it takes. A row that is there all the time is in one
+   * of them; with PostgreSQL, a key of more than 1,000 characters is only told as `~` and its digest.
+   */
+  page(after: string | undefined, most: number): Promise<Page>;
+  /**
+   * Removes what has expired of `most` rows behind `after`, and gives where the rest begins, undefined after the last.
+   * Absent where the store forgets by itself.
+   */
+  sweep?(after: string | undefined, most: number): Promise<string | undefined>;
+  /** Why what is written may be lost all the same, in sentences for the operator; absent where a write is on disk. */
+  weaknesses?(): Promise<readonly string[]>;
   close(): Promise<void>;
 }

@@ -14,6 +14,9 @@ export type Stamp = {
 /** Bytes of the first copy of the header. */
 const HEADER = 48;
 
+/** Changes seen, of all databases: the stamp of one that takes the place of another is one that was never given. */
+let changes = 0;
+
 /**
  * The header of the index of an SQLite database in WAL mode, which all processes that have it open share, and which every
  * commit changes (https://www.sqlite.org/walformat.html §2.2).
@@ -24,7 +27,7 @@ class WalIndex {
   #isAbsent = false;
   #header = Buffer.alloc(HEADER);
   #last = Buffer.alloc(HEADER);
-  #count = 0;
+  #count = ++changes;
   #lookedAt = Number.NEGATIVE_INFINITY;
   users = 0;
 
@@ -40,7 +43,7 @@ class WalIndex {
     this.#lookedAt = now;
     if (!this.#header.equals(this.#last)) {
       [this.#header, this.#last] = [this.#last, this.#header];
-      this.#count += 1;
+      this.#count = ++changes;
     }
     return this.#count;
   }
@@ -65,6 +68,18 @@ class WalIndex {
   }
 }
 
+export type OpenStamp = Stamp & {
+  /** Whether this process has the database open more than once. */
+  isShared(): boolean;
+  close(): void;
+};
+
+/** Which file is at a path; undefined where there is none. */
+export function fileId(path: string): string | undefined {
+  const found = statSync(path, { bigint: true, throwIfNoEntry: false });
+  return found && `${found.dev}:${found.ino}`;
+}
+
 /**
  * By database, one for the process: to close any descriptor of a file ends all locks that the process holds on it
  * (POSIX), those of SQLite too.
@@ -75,14 +90,14 @@ const open = new Map<string, WalIndex>();
  * For a database file that is there. To be asked for before the database is opened, so that nobody else closes the index
  * meanwhile; `close` is to be called once it is closed itself. `stamp` is for when it is in WAL mode.
  */
-export function walStamp(database: string): Stamp & { close(): void } {
-  const { dev, ino } = statSync(database, { bigint: true });
-  const id = `${dev}:${ino}`;
+export function walStamp(database: string): OpenStamp {
+  const id = fileId(database) ?? '';
   const index = open.get(id) ?? new WalIndex(`${database}-shm`);
   open.set(id, index);
   index.users += 1;
   let isClosed = false;
   return {
+    isShared: () => index.users > 1,
     stamp: () => (isClosed ? undefined : index.stamp()),
     noteWrite: () => index.noteWrite(),
     close() {

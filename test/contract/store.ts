@@ -150,6 +150,21 @@ export function storeContract(makePlace: () => Promise<Place>): void {
       }
     });
 
+    it('keeps all that it said it has written, of many writing together over three handles', async () => {
+      const three = await place.open();
+      const keys = Array.from({ length: 300 }, (_, index) => storeKey('user', String(index)));
+      const handles = [one, two, three];
+      await Promise.all(
+        keys.map(async (each, index) => {
+          const store = handles[index % 3]!;
+          if (index % 2) await store.set(each, each);
+          else expect(await store.replace(each, undefined, each)).toBe(true);
+        }),
+      );
+      for (const store of handles) expect(await store.getMany(keys)).toEqual(keys);
+      await three.close();
+    });
+
     it('loses no increment of 40 made by compare-and-set over two handles', async () => {
       const increment = async (store: Store): Promise<void> => {
         for (;;) {
@@ -165,6 +180,56 @@ export function storeContract(makePlace: () => Promise<Place>): void {
       await one.set(key, 'single use');
       const outcomes = await Promise.all(Array.from({ length: 20 }, (_, who) => (who % 2 ? one : two).delete(key)));
       expect(outcomes.filter(Boolean)).toHaveLength(1);
+    });
+
+    it('tells all that is stored in pages, whatever is written meanwhile', async () => {
+      const keys = Array.from({ length: 25 }, (_, index) => storeKey('app', String(index)));
+      for (const each of keys) await one.set(each, `of ${each}`);
+      await one.set(storeKey('session', 'a'), 'pending', 60_000);
+      const seen = new Map<string, string>();
+      for (let after: string | undefined, pages = 0; pages < 1_000; pages++) {
+        const page = await two.page(after, 4);
+        for (const row of page.rows) seen.set(row.key, row.value);
+        await one.set(storeKey('user', String(pages)), 'meanwhile');
+        after = page.next;
+        if (after === undefined) break;
+      }
+      for (const each of keys) expect(seen.get(each)).toBe(`of ${each}`);
+      expect(seen.get(storeKey('session', 'a'))).toBe('pending');
+    });
+
+    it('seals anew what ends when it would have', async () => {
+      await one.set(key, 'short', 300);
+      expect(await two.reseal(key, 'other', 'next')).toBe(false);
+      expect(await two.reseal(key, 'short', 'next')).toBe(true);
+      expect(await one.get(key)).toBe('next');
+      await sleep(310);
+      expect(await one.get(key)).toBeUndefined();
+      expect(await one.reseal(key, 'next', 'late')).toBe(false);
+      await one.set(key, 'stays');
+      expect(await two.reseal(key, 'stays', 'still')).toBe(true);
+      expect(await one.get(key)).toBe('still');
+    });
+
+    it('is rid of what has expired, part by part, and keeps what has not', async () => {
+      const [short, long, lasting] = [6, 5, 30].map((count, kind) =>
+        Array.from({ length: count }, (_, index) => storeKey('session', `${kind}`, `${index}`)),
+      ) as [StoreKey[], StoreKey[], StoreKey[]];
+      for (const each of short) await one.set(each, 'short', 1);
+      for (const each of long) await one.set(each, 'long', 60_000);
+      for (const each of lasting) await one.set(each, ',"expires":1}');
+      await sleep(5);
+      if (one.sweep) {
+        let after: string | undefined;
+        let steps = 0;
+        do {
+          after = await one.sweep(after, 7);
+          steps += 1;
+        } while (after !== undefined);
+        expect(steps).toBeGreaterThan(3);
+      }
+      const { rows } = await two.page(undefined, 1_000);
+      expect(rows.map((row) => row.key).sort()).toEqual([...long, ...lasting].sort());
     });
 
     it('closes twice without complaint', async () => {

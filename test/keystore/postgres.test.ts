@@ -123,14 +123,14 @@ describe.skipIf(postgresIsAbsent)(`a PostgreSQL database${postgresIsAbsent}`, ()
     expect(await two.get(key)).toBe('value');
   });
 
-  it('is swept of expired entries when opened', async () => {
+  it('is swept of what has expired, told from what only looks like it', async () => {
     const { url, schema } = postgresPlace();
     const store = await opened(url);
     await store.set(storeKey('authorization', 'old'), 'abandoned', 0);
     await store.set(storeKey('authorization', 'new'), 'pending', 60_000);
     await store.set(storeKey('app', 'posing'), '","expires":1}');
     await store.set(key, 'stays');
-    await opened(url);
+    expect(await store.sweep?.(undefined, 100)).toBeUndefined();
     const { rows } = await withPostgres((admin) => admin.query(`SELECT key FROM ${schema}.tieline ORDER BY key`));
     const left = [key, storeKey('app', 'posing'), storeKey('authorization', 'new')];
     expect(rows.map((row) => row.key).sort()).toEqual([...left].sort());

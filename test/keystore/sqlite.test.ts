@@ -88,21 +88,6 @@ describe.each(drivers)('an SQLite file under the driver %s', (driver) => {
     await (await openSqlite(file, driver)).close(); // and does not keep the others from being read
   });
 
-  it('is swept of expired entries when opened', async () => {
-    const file = join(await temporaryFolder(), 'tieline.db');
-    const store = await openSqlite(file, driver);
-    await store.set(storeKey('authorization', 'old'), 'abandoned', 0);
-    await store.set(storeKey('authorization', 'new'), 'pending', 60_000);
-    await store.set(key, 'stays');
-    await store.close();
-    await (await openSqlite(file, driver)).close();
-    const { KeyvSqlite } = await import('@keyv/sqlite');
-    const raw = new KeyvSqlite(`sqlite://${file}`);
-    const rows: { key: string }[] = await raw.query('SELECT key FROM keyv ORDER BY key');
-    await raw.disconnect();
-    expect(rows.map((row) => row.key)).toEqual([key, storeKey('authorization', 'new')]);
-  });
-
   it('uses the write-ahead log and syncs every commit', async () => {
     const file = join(await temporaryFolder(), 'tieline.db');
     await (await openSqlite(file, driver)).close();
