@@ -3,6 +3,9 @@ import type { Store, StoreKey } from './store.ts';
 
 type Batch = { readonly keys: Set<StoreKey>; readonly texts: Promise<ReadonlyMap<StoreKey, string | undefined>> };
 
+/** What is read with all others, and a check of it that throws where they are not to be trusted. */
+type Beside = { readonly key: StoreKey; check(text: string | undefined): void };
+
 /** More are read apart: no statement is to grow without bound. */
 const MOST_KEYS = 100;
 
@@ -12,10 +15,12 @@ const MOST_KEYS = 100;
  */
 export class GatheredReads {
   readonly #store: Pick<Store, 'get' | 'getMany'>;
+  readonly #beside: Beside | undefined;
   #batch: Batch | undefined;
 
-  constructor(store: Pick<Store, 'get' | 'getMany'>) {
+  constructor(store: Pick<Store, 'get' | 'getMany'>, beside?: Beside) {
     this.#store = store;
+    this.#beside = beside;
   }
 
   /** As `Store.get`, and never what was there before it was asked for. */
@@ -44,8 +49,13 @@ export class GatheredReads {
   }
 
   async #read(keys: readonly StoreKey[]): Promise<ReadonlyMap<StoreKey, string | undefined>> {
-    const [only] = keys;
-    const texts = keys.length === 1 && only ? [await this.#store.get(only)] : await this.#store.getMany(keys);
+    const texts = await this.#textsOf(this.#beside ? [...keys, this.#beside.key] : keys);
+    this.#beside?.check(texts[keys.length]);
     return new Map(keys.map((key, index) => [key, texts[index]]));
+  }
+
+  async #textsOf(keys: readonly StoreKey[]): Promise<(string | undefined)[]> {
+    const [only] = keys;
+    return keys.length === 1 && only ? [await this.#store.get(only)] : this.#store.getMany(keys);
   }
 }

@@ -1,9 +1,11 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { TielineError } from '../errors.ts';
+import { isTielineError, TielineError } from '../errors.ts';
+import { log } from '../log.ts';
 import { remember } from '../secret.ts';
 import { type Keychain, openKeychain } from './keychain.ts';
-import { publish, readPrivate } from './privatefile.ts';
+import { publish, readPrivate, readPrivateSync } from './privatefile.ts';
 
 export type MasterKey = {
   /** Not secret: tells which key a record needs. */
@@ -16,7 +18,10 @@ export type KeySource = 'env' | 'file' | 'keychain' | 'memory';
 export type Keyring = {
   /** Seals. */
   readonly current: MasterKey;
-  /** Opens: the current key or an earlier one. */
+  /**
+   * Opens: the current key or an earlier one. For a key that it does not have, a ring from a file reads that again, once a
+   * second at most: somebody may have put it there meanwhile, and what stands first there is the current one from then on.
+   */
   find(id: string): MasterKey | undefined;
   readonly source: KeySource;
 };
@@ -31,7 +36,16 @@ export type KeyringOptions = {
   readonly keychain?: () => Promise<Keychain>;
 };
 
-type Found = { readonly texts: readonly string[]; readonly created: boolean; readonly where: string };
+type Found = {
+  readonly texts: readonly string[];
+  readonly created: boolean;
+  readonly where: string;
+  /** Reads them again. */
+  readonly again?: () => readonly string[];
+};
+
+/** How often a key that is not on the ring is looked for, in milliseconds. */
+const AGAIN_MS = 1_000;
 
 const KEY_BYTES = 32;
 
@@ -48,13 +62,13 @@ export async function readKeyring(
 ): Promise<{ keyring: Keyring; created: boolean; notice?: string }> {
   const given = options.env.TIELINE_KEY?.trim() ?? '';
   const source = given === '' ? 'file' : given === 'keychain' ? 'keychain' : 'env';
-  const { texts, created, where } =
+  const { texts, created, where, again } =
     source === 'env'
       ? { texts: given.split(','), created: false, where: 'TIELINE_KEY' }
       : source === 'keychain'
         ? await fromKeychain(options)
         : await fromFile(options);
-  const keyring = makeKeyring(parseKeys(texts, where), source, where);
+  const keyring = makeKeyring(parseKeys(texts, where), source, where, again && (() => parseKeys(again(), where)));
   if (!created) return { keyring, created };
   return { keyring, created, notice: `Made a new master key in ${where}. Keep a copy: nothing opens without it.` };
 }
@@ -68,11 +82,39 @@ export function masterKey(bytes: Uint8Array): MasterKey {
   return { id: createHash('sha256').update('tieline key id v1').update(bytes).digest('hex').slice(0, 12), bytes };
 }
 
-function makeKeyring(keys: readonly MasterKey[], source: KeySource, where: string): Keyring {
-  const [current] = keys;
+function makeKeyring(
+  keys: readonly MasterKey[],
+  source: KeySource,
+  where: string,
+  again?: () => readonly MasterKey[],
+): Keyring {
+  let [current] = keys;
   if (current === undefined) throw new TielineError('key_invalid', `there is no key in ${where}`, { hint: KEY_HINT });
   const byId = new Map(keys.map((key) => [key.id, key]));
-  return { current, find: (id) => byId.get(id), source };
+  let lookedAt = Number.NEGATIVE_INFINITY;
+  const lookAgain = () => {
+    const now = performance.now();
+    if (!again || now - lookedAt < AGAIN_MS) return;
+    lookedAt = now;
+    try {
+      const found = again();
+      // What was sealed with a key that has gone from there is opened on until this process ends.
+      for (const key of found) byId.set(key.id, key);
+      current = found[0] ?? current;
+    } catch (error) {
+      log.warn('the keys could not be read again', { error: isTielineError(error) ? error.message : error });
+    }
+  };
+  return {
+    get current() {
+      return current as MasterKey;
+    },
+    find(id) {
+      if (!byId.has(id)) lookAgain();
+      return byId.get(id);
+    },
+    source,
+  };
 }
 
 const KEY_HINT = 'A key is 32 random bytes as base64url, base64 or hex: openssl rand -base64 32';
@@ -91,12 +133,21 @@ function parseKeys(texts: readonly string[], where: string): MasterKey[] {
 }
 
 async function fromFile({ env, home, mayCreate }: KeyringOptions): Promise<Found> {
-  const path = env.TIELINE_KEY_FILE?.trim() || join(home, 'key');
+  const path = keyFile(env, home);
+  const again = () => lines(readPrivateSync(path) ?? '');
   const found = await readPrivate(path);
-  if (found !== undefined) return { texts: lines(found), created: false, where: path };
+  if (found !== undefined) return { texts: lines(found), created: false, where: path, again };
   if (!mayCreate) throw missing(path);
   const created = await publish(path, `${randomBytes(KEY_BYTES).toString('base64url')}\n`);
-  return { texts: lines((await readPrivate(path)) ?? ''), created, where: path };
+  return { texts: lines((await readPrivate(path)) ?? ''), created, where: path, again };
+}
+
+const keyFile = (env: NodeJS.ProcessEnv, home: string): string => env.TIELINE_KEY_FILE?.trim() || join(home, 'key');
+
+/** The path of the key file, where the keys come from one and it is there. */
+export function keyFileIn(env: NodeJS.ProcessEnv, home: string): string | undefined {
+  const path = keyFile(env, home);
+  return !env.TIELINE_KEY?.trim() && existsSync(path) ? path : undefined;
 }
 
 /**

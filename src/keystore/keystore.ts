@@ -1,17 +1,21 @@
-import { chmod, mkdir } from 'node:fs/promises';
+import { chmod, mkdir, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { TielineError } from '../errors.ts';
+import { anotherSince, emptySince, nameOfStore, noteBegun, readBegun } from './begun.ts';
+import { CANARY, emptied, exchanged, hasData, isEmpty, newCanary, storeIdOf, withoutCanary } from './canary.ts';
 import { open, seal, sealedWith } from './envelope.ts';
 import { GatheredReads } from './gathered.ts';
-import { type Keyring, type KeySource, memoryKeyring, readKeyring } from './keyring.ts';
+import { type Keyring, type KeySource, keyFileIn, memoryKeyring, readKeyring } from './keyring.ts';
 import { type Lease, type LeaseOptions, takeLease } from './lease.ts';
-import { openStore } from './open.ts';
+import { fileOfStore, openStore } from './open.ts';
 import { type Recalled, RecalledValues } from './recalled.ts';
-import { shownUrl } from './server.ts';
-import { type Store, type StoreKey, storeKey } from './store.ts';
+import { type Rewrapped, rewrap } from './rewrap.ts';
+import { codeOf, shownUrl } from './server.ts';
+import type { Store, StoreKey } from './store.ts';
+import { startSweeping } from './sweeping.ts';
 
-/** A record every key must open: tells at the start, before anything is written, that the key is not the store's. */
-export const CANARY = storeKey('keystore', 'canary');
+/** How long a store is taken for the one that was opened without another look, in milliseconds. */
+const CONFIRMED_MS = 1_000;
 
 /** A value and the text it was stored as, which is its version. */
 export type Sealed<T> = { readonly value: T; readonly sealed: string };
@@ -20,7 +24,8 @@ export type Sealed<T> = { readonly value: T; readonly sealed: string };
  * Values as JSON in a Store, each sealed for its key. The only place that sees stored credentials in plaintext.
  *
  * Every method may throw `store_unavailable`; reading may throw `key_wrong` and `keystore_tampered`. None of these
- * ever reads as "absent". Not detected: that a row was deleted or put back to an earlier state of itself.
+ * ever reads as "absent", and neither does a store that was emptied or replaced. Not detected: that a row was deleted or
+ * put back to an earlier state of itself.
  */
 export class Keystore {
   readonly #store: Store;
@@ -28,35 +33,49 @@ export class Keystore {
   readonly #recalled = new RecalledValues();
   readonly #gathered: GatheredReads;
 
+  /** The record that tells this store from others, as it was last seen. */
+  #canary = { text: '', id: '' };
+  #confirmedAt = Number.NEGATIVE_INFINITY;
+  #stopSweeping: (() => void) | undefined;
+
   private constructor(store: Store, keyring: Keyring) {
     this.#store = store;
     this.#keyring = keyring;
-    this.#gathered = new GatheredReads(store);
+    this.#gathered = new GatheredReads(store, { key: CANARY, check: (text) => this.#confirm(text) });
   }
 
-  /** Throws `key_wrong` when the store was written with keys that are not on the ring. Takes over the store. */
+  /**
+   * Throws `key_wrong` when the store was written with keys that are not on the ring, `keystore_tampered` when it has
+   * records of which none tells the key. Takes over the store.
+   */
   static async open({ store, keyring }: { store: Store; keyring: Keyring }): Promise<Keystore> {
     const keystore = new Keystore(store, keyring);
+    const isNew = (await store.get(CANARY)) === undefined;
+    if (isNew && !(await isEmpty(store)) && (await store.get(CANARY)) === undefined) throw withoutCanary();
     // Losing the race is as good as winning it: either way the check below is against what is stored.
-    if ((await store.get(CANARY)) === undefined) await keystore.replace(CANARY, undefined, 'tieline');
+    if (isNew) await store.replace(CANARY, undefined, keystore.#seal(CANARY, newCanary()));
     const canary = await store.get(CANARY);
     if (canary === undefined) throw new TielineError('store_unavailable', 'the store does not keep what is written');
     const needed = sealedWith(canary);
     if (keyring.find(needed) === undefined) {
-      throw new TielineError(
-        'key_wrong',
-        `the store is sealed with key ${needed}, but the key is ${keyring.current.id}`,
-        {
-          hint: `Provide key ${needed}; to replace it by a new one list both, the new one first`,
-        },
-      );
+      const message = `the store is sealed with key ${needed}, but the key is ${keyring.current.id}`;
+      throw new TielineError('key_wrong', message, {
+        hint: `Provide key ${needed}, behind the current one if that is to replace it: it is needed until tieline keys rewrap has been run`,
+      });
     }
-    keystore.#unseal(CANARY, canary);
+    keystore.#canary = { text: canary, id: storeIdOf(keystore.#unseal(CANARY, canary)) };
     return keystore;
   }
 
+  /** What tells this store from others, also from the same one begun anew. */
+  get storeId(): string {
+    return this.#canary.id;
+  }
+
   async read<T>(key: StoreKey): Promise<Sealed<T> | undefined> {
-    return this.#opened<T>(key, await this.#store.get(key));
+    const sealed = await this.#store.get(key);
+    if (sealed === undefined) await this.#confirmed();
+    return this.#opened<T>(key, sealed);
   }
 
   /**
@@ -87,11 +106,13 @@ export class Keystore {
   /** In the order of `keys`, undefined for the absent ones. */
   async readMany<T>(keys: readonly StoreKey[]): Promise<(Sealed<T> | undefined)[]> {
     const texts = await this.#store.getMany(keys);
+    if (texts.includes(undefined)) await this.#confirmed();
     return keys.map((key, index) => this.#opened<T>(key, texts[index]));
   }
 
   /** Writes unconditionally; the value is gone `ttlMs` milliseconds from now, or stays. */
   async write(key: StoreKey, value: unknown, ttlMs?: number): Promise<void> {
+    await this.#confirmed();
     await this.#store.set(key, this.#seal(key, value), ttlMs);
   }
 
@@ -101,12 +122,31 @@ export class Keystore {
     previous: { readonly sealed: string } | undefined,
     value: unknown,
   ): Promise<{ readonly sealed: string } | undefined> {
+    await this.#confirmed();
     const sealed = this.#seal(key, value);
-    return (await this.#store.replace(key, previous?.sealed, sealed)) ? { sealed } : undefined;
+    for (let expected = previous?.sealed; ; ) {
+      if (await this.#store.replace(key, expected, sealed)) return { sealed };
+      expected = expected && (await this.#resealed(key, expected));
+      if (expected === undefined) return undefined;
+    }
+  }
+
+  /** The text of the same version under another key, where that is what is stored now: see `rewrap`. */
+  async #resealed(key: StoreKey, previous: string): Promise<string | undefined> {
+    const now = await this.#store.get(key);
+    if (now === undefined || now === previous) return undefined;
+    try {
+      const isSame =
+        sealedWith(now) !== sealedWith(previous) && this.#plain(key, now).equals(this.#plain(key, previous));
+      return isSame ? now : undefined;
+    } catch {
+      return undefined; // then it certainly is another one
+    }
   }
 
   /** True for exactly one of any number of concurrent callers, and only if there was something to delete. */
-  delete(key: StoreKey): Promise<boolean> {
+  async delete(key: StoreKey): Promise<boolean> {
+    await this.#confirmed();
     return this.#store.delete(key);
   }
 
@@ -115,9 +155,38 @@ export class Keystore {
     return takeLease(this.#store, key, options);
   }
 
-  /** Throws `store_unavailable` when the store does not answer. */
+  /** Throws `store_unavailable` when the store does not answer, was emptied, or is another one than was opened. */
   async ping(): Promise<void> {
-    await this.#store.get(CANARY);
+    this.#confirm(await this.#store.get(CANARY));
+  }
+
+  async #confirmed(): Promise<void> {
+    if (performance.now() - this.#confirmedAt >= CONFIRMED_MS) await this.ping();
+  }
+
+  /** Given the canary as it is stored now. */
+  #confirm(text: string | undefined): void {
+    if (text !== this.#canary.text) {
+      if (text === undefined) throw emptied();
+      if (storeIdOf(this.#unseal(CANARY, text)) !== this.#canary.id) throw exchanged();
+      this.#canary = { ...this.#canary, text };
+    }
+    this.#confirmedAt = performance.now();
+  }
+
+  /** Why what is written may be lost all the same, in sentences for the operator. */
+  async weaknesses(): Promise<readonly string[]> {
+    return (await this.#store.weaknesses?.()) ?? [];
+  }
+
+  /** Seals all that is stored with the current key; see `rewrap`. */
+  rewrap(onProgress?: (so: Rewrapped) => void): Promise<Rewrapped> {
+    return rewrap(this.#store, this.#keyring, onProgress);
+  }
+
+  /** Removes what expires as long as the keystore is open. */
+  sweep(): void {
+    this.#stopSweeping ??= startSweeping(this.#store);
   }
 
   /** Seals a value that travels through other hands, such as a cursor. It opens for the same context only. */
@@ -130,6 +199,7 @@ export class Keystore {
   }
 
   close(): Promise<void> {
+    this.#stopSweeping?.();
     this.#recalled.clear();
     return this.#store.close();
   }
@@ -143,7 +213,11 @@ export class Keystore {
   }
 
   #unseal<T>(context: string, sealed: string): T {
-    return JSON.parse(open(this.#keyring, context, sealed).toString('utf8')) as T;
+    return JSON.parse(this.#plain(context, sealed).toString('utf8')) as T;
+  }
+
+  #plain(context: string, sealed: string): Buffer {
+    return open(this.#keyring, context, sealed);
   }
 }
 
@@ -164,11 +238,6 @@ function travelContext(context: string): string {
   return `travel ${context}`;
 }
 
-/** Whether a key has been at work on this store, so that another one would not do. */
-export async function hasData(store: Store): Promise<boolean> {
-  return (await store.get(CANARY)) !== undefined;
-}
-
 export type OpenedKeystore = {
   readonly keystore: Keystore;
   /** What the operator should read once: that a key was made, and where. */
@@ -181,7 +250,8 @@ export type OpenedKeystore = {
 
 /**
  * Opens the keystore of a data folder, which is made if need be and is the owner's alone (0700). The store is the one
- * TIELINE_STORE names, else `<home>/tieline.db`. At the very first start a master key is made where none is set.
+ * TIELINE_STORE names, else `<home>/tieline.db`. At the very first start a master key is made where none is set. A store
+ * that is empty, or another one, although the folder has been used with it is refused.
  *
  * Throws `config_invalid`, `store_unavailable`, `key_invalid`, `key_wrong`, `keystore_tampered`.
  */
@@ -189,11 +259,20 @@ export async function openKeystore(options: { home: string; env: NodeJS.ProcessE
   const home = resolve(options.home);
   await makeHome(home);
   const storeUrl = options.env.TIELINE_STORE?.trim() || `sqlite:${join(home, 'tieline.db')}`;
+  const name = nameOfStore(storeUrl);
+  const isLasting = !/^memory:/i.test(storeUrl);
+  const before = isLasting ? await readBegun(home, name) : undefined;
+  // Whoever makes a key has made the store before.
+  if (keyFileIn(options.env, home) !== undefined && (await isEmptyFile(storeUrl))) throw emptySince(home, name);
   const store = await openStore(storeUrl);
   try {
-    const mayCreate = !(await hasData(store));
-    const { keyring, notice } = await readKeyring({ env: options.env, home, mayCreate });
+    const isFilled = await hasData(store);
+    if (before !== undefined && !isFilled) throw emptySince(home, name);
+    const { keyring, notice } = await readKeyring({ env: options.env, home, mayCreate: !isFilled });
     const keystore = await Keystore.open({ store, keyring });
+    if (before !== undefined && before !== keystore.storeId) throw anotherSince(home, name);
+    if (before === undefined && isLasting) await noteBegun(home, name, keystore.storeId);
+    keystore.sweep();
     const opened = { keystore, storeUrl: shownUrl(storeUrl), driver: store.driver, keySource: keyring.source };
     return notice === undefined ? opened : { ...opened, notice };
   } catch (error) {
@@ -207,14 +286,35 @@ export async function memoryKeystore(): Promise<Keystore> {
   return Keystore.open({ store: await openStore('memory:'), keyring: memoryKeyring() });
 }
 
+/** Whether the store is a file which is there and has nothing in it. */
+async function isEmptyFile(storeUrl: string): Promise<boolean> {
+  const file = fileOfStore(storeUrl);
+  return file !== undefined && (await stat(file).catch(() => undefined))?.size === 0;
+}
+
 async function makeHome(home: string): Promise<void> {
   try {
     await mkdir(home, { recursive: true, mode: 0o700 });
-    await chmod(home, 0o700);
+    // Not without need: a folder that is right may be on a file system that is read-only.
+    if (((await stat(home)).mode & 0o777) !== 0o700) await chmod(home, 0o700);
   } catch (cause) {
-    throw new TielineError('config_invalid', `the data folder ${home} cannot be made private`, {
-      hint: 'Set TIELINE_HOME to a folder of the user that runs Tieline',
-      cause,
-    });
+    throw homeFailure(home, codeOf(cause), cause);
   }
 }
+
+function homeFailure(home: string, code: string, cause: unknown): TielineError {
+  const [what, hint] = HOME_REASONS[code] ?? [
+    'cannot be made private',
+    'Set TIELINE_HOME to a folder of the user that runs Tieline',
+  ];
+  return new TielineError('config_invalid', `the data folder ${home} ${what}`, { hint, cause });
+}
+
+const HOME_REASONS: Readonly<Record<string, readonly [what: string, hint: string]>> = {
+  EROFS: ['is on a read-only file system', 'Mount it writable, or set TIELINE_HOME to a folder that can be written'],
+  EACCES: [
+    'cannot be made: the user that runs Tieline may not write there',
+    'Set TIELINE_HOME to a folder of that user, or give it access',
+  ],
+  ENOSPC: ['cannot be made: the disk is full', 'Free some space on that disk'],
+};

@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { TielineError } from '../errors.ts';
 import type { SqliteDriver } from './sqlite.ts';
 import type { Store } from './store.ts';
@@ -44,10 +44,10 @@ export async function openStore(url: string, options: StoreOptions = {}): Promis
   return opener(rest, options);
 }
 
-/** Whether a URL names an SQLite file which is there and has nothing in it. */
-export function isEmptyFile(url: string): boolean {
+/** The absolute path of the file that a URL names; undefined for another kind of store. */
+export function fileOfStore(url: string): string | undefined {
   const rest = /^sqlite:(.+)$/is.exec(url)?.[1];
-  return rest !== undefined && statSync(sqlitePath(rest), { throwIfNoEntry: false })?.size === 0;
+  return rest === undefined ? undefined : resolve(sqlitePath(rest));
 }
 
 function sqlitePath(rest: string): string {

@@ -1,36 +1,51 @@
 import { randomUUID } from 'node:crypto';
+import { readFileSync, statSync } from 'node:fs';
 import { link, open, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { TielineError } from '../errors.ts';
+import { isTielineError, TielineError } from '../errors.ts';
 
 /**
  * The text of a file that only its owner may read; undefined when there is none.
  * Throws `key_invalid` for a file that others may read too.
  */
 export async function readPrivate(path: string): Promise<string | undefined> {
-  const found = await readWithMode(path).catch((cause) => {
-    if (hasCode(cause, 'ENOENT')) return undefined;
-    throw new TielineError('key_invalid', `the key file ${path} cannot be read`, {
-      hint: 'Make it a file which the user that runs Tieline owns',
-      cause,
-    });
-  });
-  // Windows has no such bits: Node reports 0666 for every file there.
-  if (found !== undefined && process.platform !== 'win32' && (found.mode & 0o077) !== 0) {
-    throw new TielineError('key_invalid', `others than its owner may use the key file ${path}`, {
-      hint: `Run: chmod 600 '${path}'`,
-    });
+  const file = await open(path, 'r').catch((cause) => absent(path, cause));
+  try {
+    return file && checked(path, (await file.stat()).mode, await file.readFile('utf8'));
+  } catch (cause) {
+    throw unreadable(path, cause);
+  } finally {
+    await file?.close();
   }
-  return found?.text;
 }
 
-async function readWithMode(path: string): Promise<{ mode: number; text: string }> {
-  const file = await open(path, 'r');
+/** The same, for where nobody can wait. */
+export function readPrivateSync(path: string): string | undefined {
   try {
-    return { mode: (await file.stat()).mode, text: await file.readFile('utf8') };
-  } finally {
-    await file.close();
+    return checked(path, statSync(path).mode, readFileSync(path, 'utf8'));
+  } catch (cause) {
+    return absent(path, cause);
   }
+}
+
+function checked(path: string, mode: number, text: string): string {
+  // Windows has no such bits: Node reports 0666 for every file there.
+  if (process.platform === 'win32' || (mode & 0o077) === 0) return text;
+  throw new TielineError('key_invalid', `others than its owner may use the key file ${path}`, {
+    hint: `Run: chmod 600 '${path}'`,
+  });
+}
+
+function absent(path: string, cause: unknown): undefined {
+  if (!hasCode(cause, 'ENOENT')) throw unreadable(path, cause);
+}
+
+function unreadable(path: string, cause: unknown): TielineError {
+  if (isTielineError(cause)) return cause;
+  return new TielineError('key_invalid', `the key file ${path} cannot be read`, {
+    hint: 'Make it a file which the user that runs Tieline owns',
+    cause,
+  });
 }
 
 /**

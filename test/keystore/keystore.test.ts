@@ -2,8 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { CANARY, hasData } from '../../src/keystore/canary.ts';
 import { memoryKeyring, readKeyring } from '../../src/keystore/keyring.ts';
-import { CANARY, hasData, Keystore, memoryKeystore, openKeystore } from '../../src/keystore/keystore.ts';
+import { Keystore, memoryKeystore, openKeystore } from '../../src/keystore/keystore.ts';
 import { memoryStore } from '../../src/keystore/memory.ts';
 import { openStore } from '../../src/keystore/open.ts';
 import { storeKey } from '../../src/keystore/store.ts';
@@ -160,7 +161,7 @@ describe('openKeystore', () => {
     const opened = await openKeystore({ home: join(folder, 'home'), env });
     expect(opened).toMatchObject({ storeUrl: url, keySource: 'env' });
     await opened.keystore.close();
-    expect(await readdir(join(folder, 'home'))).toEqual([]);
+    expect(await readdir(join(folder, 'home'))).toEqual(['stores']);
   });
 
   it('never makes a new key over existing data', async () => {
@@ -173,7 +174,7 @@ describe('openKeystore', () => {
       code: 'key_invalid',
       hint: expect.stringContaining('never made over existing data'),
     });
-    expect(await readdir(home)).toEqual(['tieline.db']);
+    expect((await readdir(home)).sort()).toEqual(['stores', 'tieline.db']);
     await writeFile(join(home, 'key'), key, { mode: 0o600 });
     await (await openKeystore({ home, env: {} })).keystore.close();
   });
@@ -182,7 +183,7 @@ describe('openKeystore', () => {
     const home = await temporaryFolder();
     await (await openKeystore({ home, env: {} })).keystore.close();
     expect((await failureOf(openKeystore({ home, env: { TIELINE_KEY: newKey() } }))).code).toBe('key_wrong');
-    expect((await readdir(home)).sort()).toEqual(['key', 'tieline.db']); // no -wal: nobody holds the file
+    expect((await readdir(home)).sort()).toEqual(['key', 'stores', 'tieline.db']); // no -wal: nobody holds the file
   });
 
   it('does not touch a damaged store, nor make a key for it', async () => {

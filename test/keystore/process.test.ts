@@ -43,7 +43,13 @@ async function start(home: string, name: string): Promise<Report> {
 it('a process without a umask makes private files only, and says nothing it was not asked', async () => {
   const report = await start(join(await temporaryFolder(), 'home'), 'a');
   expect(report.home).toBe('700');
-  expect(report.modes).toEqual({ key: '600', 'tieline.db': '600', 'tieline.db-wal': '600', 'tieline.db-shm': '600' });
+  expect(report.modes).toEqual({
+    key: '600',
+    'tieline.db': '600',
+    'tieline.db-wal': '600',
+    'tieline.db-shm': '600',
+    stores: '600',
+  });
 });
 
 it('processes that start together for the first time end with one key and one store', async () => {
