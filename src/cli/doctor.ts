@@ -89,7 +89,8 @@ async function checkKeystore({ home }: Config, connectors: readonly string[]) {
     const all = [...(await readAllIntegrations(keystore, localPrincipal, connectors)).values()];
     const count = all.reduce((sum, it) => sum + it.items.length, 0);
     const detail = `${storeUrl} (${driver}), key from ${keySource}, ${count === 1 ? 'one account' : `${count} accounts`}`;
-    return { detail: notice === undefined ? detail : `${detail}\n${notice}`, value: true };
+    const notes = [...(notice === undefined ? [] : [notice]), ...(await keystore.weaknesses())];
+    return { detail: [detail, ...notes].join('\n'), value: true };
   } finally {
     await keystore.close();
   }

@@ -92,6 +92,12 @@ export async function openEngine(
 
 type Choice = Pick<Config, 'home' | 'folders' | 'connectors'> & { readonly enabled?: Config['enabled'] | 'all' };
 
+/** Says in the log why what is stored may be lost all the same. For programs that stay. */
+export async function tellWeaknesses({ engine }: Pick<Opened, 'engine'>): Promise<void> {
+  const weaknesses = await engine.keystore.weaknesses().catch(() => []); // who needs the store will hear of it
+  for (const it of weaknesses) log.warn(it);
+}
+
 /** The catalog of the shipped connectors and the user's own. */
 export async function openCatalog(config: Choice, onProblem?: (error: TielineError) => void): Promise<Catalog> {
   return loadCatalog(await catalogSource(config), onProblem);

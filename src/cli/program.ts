@@ -281,7 +281,7 @@ function commands(): Command {
     .option(...json)
     .action(async (url, options) => (await import('./users.ts')).redirect(url, options));
 
-  const keys = program.command('keys').description('client API keys, and the keys that sign tokens');
+  const keys = program.command('keys').description('client API keys, the keys that sign tokens, and the master key');
   keys
     .command('create')
     .description('make a client API key, which is shown this once')
@@ -312,6 +312,13 @@ function commands(): Command {
     .description('make a new key; tokens of the one before stay valid until they expire')
     .option(...json)
     .action(async (options) => (await import('./keys.ts')).rotate(options));
+  keys
+    .command('rewrap')
+    .description('seal all records with the current master key, so that an earlier one can go')
+    .option(...json)
+    .action(async (options) => {
+      process.exitCode = await (await import('./keys.ts')).rewrap(options);
+    });
 
   const tokens = program
     .command('tokens')

@@ -14,7 +14,7 @@ import type { Extension } from '../mcp/extension.ts';
 import { type McpHttp, openMcpHttp } from '../mcp/http.ts';
 import type { Linker } from '../mcp/link.ts';
 import { bootstrap } from './bootstrap.ts';
-import { connectionsFolder, type Opened, openEngine, shippedConnectors } from './open.ts';
+import { connectionsFolder, type Opened, openEngine, shippedConnectors, tellWeaknesses } from './open.ts';
 import { printSecret } from './output.ts';
 import { readPort } from './port.ts';
 import { publicUrl } from './publicurl.ts';
@@ -33,6 +33,7 @@ export async function serve({ host, port, json }: ServeOptions, extension?: Exte
   checkReach(host, given);
   let url = given ?? '';
   const opened = await openEngine(process.env, () => url);
+  void tellWeaknesses(opened);
   let mcp: McpHttp | undefined;
   let stopWatching: (() => void) | undefined;
   let listening: Listening | undefined;

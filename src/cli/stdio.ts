@@ -2,7 +2,7 @@ import { localPrincipal } from '../integration/principal.ts';
 import { log } from '../log.ts';
 import type { Linker } from '../mcp/link.ts';
 import { runStdio } from '../mcp/stdio.ts';
-import { connectionsFolder, openEngine, shippedConnectors } from './open.ts';
+import { connectionsFolder, openEngine, shippedConnectors, tellWeaknesses } from './open.ts';
 import type { Pairing } from './pairing.ts';
 
 /** `tieline stdio`: the MCP server that a local client starts. */
@@ -10,6 +10,7 @@ export async function stdio(): Promise<void> {
   // Whatever a library prints must not get between the protocol's messages.
   console.log = console.info = console.debug = (...parts: unknown[]) => log.debug(parts.map(String).join(' '));
   const opened = await openEngine();
+  void tellWeaknesses(opened);
   const { engine, config, storeFile, reload, close, bus } = opened;
   let pairing: Promise<Pairing> | undefined;
   // Most sessions link nothing, and a start does not wait for the pages.

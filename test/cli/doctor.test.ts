@@ -1,6 +1,10 @@
-import { writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { CANARY } from '../../src/keystore/canary.ts';
+import { openStore } from '../../src/keystore/open.ts';
+import { storeKey } from '../../src/keystore/store.ts';
 import { deskDefinition, writeDefinition } from '../e2e/desk.ts';
 import { temporary } from '../e2e/program.ts';
 import { tieline } from './inprocess.ts';
@@ -49,6 +53,23 @@ describe('doctor', () => {
         { name: 'keystore', ok: false, code: 'key_invalid', hint: expect.any(String) },
       ],
     });
+  });
+
+  it('fails where the store was emptied, or has lost the record that tells its key, and the key with it', async () => {
+    const home = join(place.path, 'home');
+    await doctor();
+    await truncate(join(home, 'tieline.db'));
+    expect(await doctor()).toMatchObject({ code: 1, stdout: expect.stringContaining('[store_unavailable]') });
+    await rm(home, { recursive: true });
+    await doctor();
+    const store = await openStore(`sqlite:${join(home, 'tieline.db')}`);
+    await store.set(storeKey('app', 'a'), 'x');
+    await store.delete(CANARY);
+    await store.close();
+    expect(await doctor()).toMatchObject({ code: 1, stdout: expect.stringContaining('[keystore_tampered]') });
+    await rm(join(home, 'key'));
+    expect(await doctor()).toMatchObject({ code: 1, stdout: expect.stringContaining('[key_invalid]') });
+    expect(existsSync(join(home, 'key'))).toBe(false);
   });
 
   it('looks at nothing else while the configuration cannot be read', async () => {

@@ -1,4 +1,5 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createLocalJWKSet, createRemoteJWKSet, jwtVerify } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -119,5 +120,24 @@ describe('tieline keys', () => {
     expect(after.keys[0].kid).toBe(kid);
     expect(after.keys.slice(1)).toEqual(before.keys);
     expect((await home.run(['keys', 'rotate'])).stdout).toMatch(/^Made the key \S+\. /);
+  });
+
+  it('seal all records anew with a new master key, after which the old one can go', async () => {
+    const file = join(home.path, 'key');
+    const old = (await readFile(file, 'utf8')).trim();
+    const fresh = randomBytes(32).toString('base64url');
+    await home.connectKey('ada');
+    expect(await home.run(['keys', 'rewrap', '--json'])).toMatchObject({ code: 0 });
+    await writeFile(file, `${fresh}\n${old}\n`);
+    const { code, stdout, stderr } = await home.run(['keys', 'rewrap']);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toMatch(/^Sealed \d+ records anew with key [0-9a-f]{12}\. No record needs another key any more/);
+    await writeFile(file, `${fresh}\n`);
+    expect((await home.run(['integrations', 'list'])).stdout).toContain('ada');
+    const again = JSON.parse((await home.run(['keys', 'rewrap', '--json'])).stdout);
+    expect(again).toMatchObject({ resealed: 0, failed: 0, done: true });
+    await writeFile(file, `${old}\n`);
+    expect(await home.run(['doctor'])).toMatchObject({ code: 1, stdout: expect.stringContaining('[key_wrong]') });
+    await writeFile(file, `${fresh}\n`);
   });
 });
