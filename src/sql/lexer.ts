@@ -12,13 +12,17 @@ export type Token = {
 type Rule = readonly [kind: Token['kind'] | 'refused', pattern: RegExp];
 
 const WORD: Rule = ['word', /[A-Za-z_\x80-\uffff][\w$\x80-\uffff]*/y];
-const BLANK: Rule = ['gap', /\s+/y];
+/** Of no server is a blank beyond ASCII one: it is a character of a name. */
+const BLANK: Rule = ['gap', /[\t\n\f\r ]+/y];
+/** Some servers pass over a control character, and some end a comment with it. */
+const CONTROL: Rule = ['refused', /(?![\t\n\f\r])\p{Cc}/uy];
 const BLOCK: Rule = ['gap', /\/\*[\s\S]*?\*\//y];
 const REST: readonly Rule[] = [
   ['other', /\d[\w.]*|::|:=/y],
   // Not after a value: there a colon is the one of an array slice, `a[lo:hi]`.
   ['parameter', /(?<![\w)\]"'`$:]):[A-Za-z_]\w*/y],
   ['end', /;/y],
+  CONTROL,
   // What can only be the start of something that does not end.
   ['refused', /['"`]|\/\*/y],
   ['other', /[\s\S]/y],
@@ -29,6 +33,8 @@ const RULES: Readonly<Record<Dialect, readonly Rule[]>> = {
   postgresql: [
     BLANK,
     ['gap', /--[^\n\r]*/y],
+    // Their escapes are read by nobody here, and names may stand in them.
+    ['refused', /[uU]&"/y],
     ['quoted', /[eE]'(?:[^'\\]|\\[\s\S]|'')*'/y],
     ['quoted', /'(?:[^']|'')*'/y],
     ['quoted', /"(?:[^"]|"")*"/y],
@@ -38,12 +44,12 @@ const RULES: Readonly<Record<Dialect, readonly Rule[]>> = {
     WORD,
     ...REST,
   ],
-  // https://dev.mysql.com/doc/refman/8.4/en/comments.html
+  // https://dev.mysql.com/doc/refman/8.4/en/comments.html: after -- comes an ASCII blank or a control character.
   mysql: [
     BLANK,
     // The server runs what such a comment holds, unseen by any rule here.
     ['refused', /\/\*M?!/y],
-    ['gap', /(?:#|--(?=\s|$))[^\n]*/y],
+    ['gap', /(?:#|--(?= |(?![\x80-\x9f])\p{Cc}|$))[^\n]*/uy],
     BLOCK,
     ['quoted', /'(?:[^'\\]|\\[\s\S]|'')*'/y],
     ['quoted', /"(?:[^"\\]|\\[\s\S]|"")*"/y],
@@ -85,7 +91,24 @@ export function tokens(statement: string, dialect: Dialect): Token[] {
     found.push(token);
     at += token.text.length;
   }
+  if (dialect === 'postgresql') refuseContinued(found);
   return found;
+}
+
+/**
+ * A string goes on after a line break (https://www.postgresql.org/docs/current/sql-syntax-lexical.html#SQL-SYNTAX-STRINGS),
+ * and where it began as one with escapes, they count there too.
+ */
+function refuseContinued(found: readonly Token[]): void {
+  let before: Token | undefined;
+  for (const it of found) {
+    if (it.kind === 'gap') continue;
+    const hasEscapes = before?.kind === 'quoted' && /^[eE]'/.test(before.text);
+    if (hasEscapes && it.kind === 'quoted' && it.text.startsWith("'")) {
+      throw invalid('the statement has a string with escapes in it that goes on in another one');
+    }
+    before = it;
+  }
 }
 
 function next(statement: string, at: number, dialect: Dialect): Token {
@@ -97,7 +120,9 @@ function next(statement: string, at: number, dialect: Dialect): Token {
     pattern.lastIndex = at;
     const text = pattern.exec(statement)?.[0];
     if (text === undefined) continue;
-    if (kind === 'refused') throw invalid(`the statement has ${text} in it, which does not end or may not be used`);
+    if (kind === 'refused') {
+      throw invalid(`the statement has ${JSON.stringify(text)} in it, which does not end or may not be used`);
+    }
     return { kind, text };
   }
   throw new Error('every character is a token');

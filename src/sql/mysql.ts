@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { isIP } from 'node:net';
-import type { Connection, FieldPacket, ResultSetHeader } from 'mysql2';
+import type { Connection, FieldPacket, ResultSetHeader, RowDataPacket } from 'mysql2';
 import { TielineError } from '../errors.ts';
 import type { ServerAddress } from './address.ts';
 import { untilStopped } from './clock.ts';
@@ -121,6 +121,7 @@ export async function openMysql(address: ServerAddress, policy: DialPolicy): Pro
 
 async function prepare(connection: Connection, driver: string, timeoutMs: number): Promise<void> {
   await send(connection, "SET SESSION time_zone = '+00:00'");
+  await setModes(connection);
   const limits = [`max_statement_time = ${timeoutMs / 1_000}`, `max_execution_time = ${timeoutMs}`];
   // Each has one of them, and may be reached by the other's name.
   for (const limit of driver === 'mariadb' ? limits : limits.reverse()) {
@@ -130,6 +131,19 @@ async function prepare(connection: Connection, driver: string, timeoutMs: number
       if (!(error instanceof Error && 'errno' in error && error.errno === UNKNOWN_VARIABLE)) throw error;
     }
   }
+}
+
+/**
+ * Modes in which quotes and backslashes mean something else than they do here, and those that bring such ones along:
+ * https://dev.mysql.com/doc/refman/8.4/en/sql-mode.html, https://mariadb.com/docs/server/server-management/variables-and-modes/sql_mode
+ */
+const OTHER_QUOTES = /^(?:ANSI_QUOTES|NO_BACKSLASH_ESCAPES|ANSI|DB2|MAXDB|MSSQL|MYSQL323|MYSQL40|ORACLE|POSTGRESQL)$/i;
+
+async function setModes(connection: Connection): Promise<void> {
+  const [modes] = await connection.promise().query<RowDataPacket[]>('SELECT @@SESSION.sql_mode AS modes');
+  const all = String(modes[0]?.modes ?? '').split(',');
+  const kept = all.filter((it) => !OTHER_QUOTES.test(it));
+  if (kept.length < all.length) await connection.promise().query('SET SESSION sql_mode = ?', [kept.join(',')]);
 }
 
 async function run(connection: Connection, line: Line, bound: Bound, page: Page, reads: boolean): Promise<number> {

@@ -8,9 +8,11 @@ import { type DialPolicy, dial, type Line, next, shield } from './dial.ts';
 import { placeOf } from './failure.ts';
 import { install } from './install.ts';
 import { tooLarge } from './page.ts';
+import { ACTING_FUNCTIONS, HARMLESS } from './pgfunction.ts';
 import { pgReaders, pgTypeNames } from './pgvalue.ts';
 import { type PgField, Portal } from './portal.ts';
 import type { Driver, Session, SessionOptions } from './session.ts';
+import { denied, functionNames } from './statement.ts';
 
 /** https://www.postgresql.org/docs/current/protocol-message-formats.html: SSLRequest, CancelRequest. */
 const SSL_REQUEST = Buffer.from([0, 0, 0, 8, 4, 210, 22, 47]);
@@ -54,6 +56,7 @@ export async function openPostgresql(address: ServerAddress, policy: DialPolicy)
           page.describe(fields.map((it) => column(it.name, typeName(it.dataTypeID))));
           return fields.map((it) => read(it.dataTypeID));
         };
+        if (reads) await requireReadingFunctions(client, bound.text);
         try {
           return await client.query(new Portal(bound, { reads, page, describe, onRow: line.mark })).outcome;
         } catch (error) {
@@ -80,9 +83,32 @@ export async function openPostgresql(address: ServerAddress, policy: DialPolicy)
   return { dialect: 'postgresql', name: placeOf(address), probe: 'SELECT 1', connect };
 }
 
+/**
+ * What is looked up of a statement that only reads: the functions of those names that do more, or may. A name counts in
+ * whatever schema it is, as a search path may lead to any.
+ */
+async function requireReadingFunctions(client: Client, statement: string): Promise<void> {
+  const { called, attributes } = functionNames(statement, 'postgresql');
+  if (called.length + attributes.length === 0) return;
+  const values = [called.map(truncated), attributes.map(truncated), HARMLESS];
+  const { rows } = await client.query<{ name: string }>({ text: ACTING_FUNCTIONS, values });
+  const [acting] = rows;
+  if (acting) throw denied(`the function ${acting.name}`);
+}
+
+/** As the server does it with names (NAMEDATALEN). */
+const truncated = (name: string): string => Buffer.from(name).subarray(0, 63).toString();
+
 /** What a session is set to; timeoutMs is a number, so it can stand in the text. */
 function prepare(reads: boolean, timeoutMs: number): string {
-  const settings = { statement_timeout: timeoutMs, DateStyle: 'ISO', IntervalStyle: 'iso_8601', bytea_output: 'hex' };
+  const settings = {
+    statement_timeout: timeoutMs,
+    DateStyle: 'ISO',
+    IntervalStyle: 'iso_8601',
+    bytea_output: 'hex',
+    // Statements are read here as they are there.
+    standard_conforming_strings: 'on',
+  };
   const set = Object.entries(settings).map(([name, value]) => `set_config('${name}', '${value}', ${reads})`);
   // After a first query, which this is, no statement can make the transaction a writing one.
   return `${reads ? 'BEGIN READ ONLY; ' : ''}SELECT ${set.join(', ')}`;

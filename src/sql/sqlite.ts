@@ -3,8 +3,7 @@ import { isAbsolute, relative, resolve, sep } from 'node:path';
 import { TielineError } from '../errors.ts';
 import type { FileAddress } from './address.ts';
 import type { Driver } from './session.ts';
-import { addonSession } from './sqliteaddon.ts';
-import { hasNodeSqlite, nodeSession } from './sqlitechild.ts';
+import { childSession } from './sqlitechild.ts';
 
 /** @param folders What the operator allows: existing files in these folders and below. */
 export function openSqlite({ database }: FileAddress, folders: readonly string[]): Driver {
@@ -13,8 +12,7 @@ export function openSqlite({ database }: FileAddress, folders: readonly string[]
     name: database,
     probe: 'SELECT count(*) FROM sqlite_master',
     async connect(options) {
-      const file = await permittedFile(database, folders);
-      return hasNodeSqlite() ? nodeSession(file, options) : addonSession(file, options);
+      return childSession(await permittedFile(database, folders), options);
     },
   };
 }

@@ -25,7 +25,7 @@ type Sqlite3 = {
   readonly Database: new (file: string, mode: number, done: Done) => Database;
 };
 
-/** A session with the sqlite3 package, for a Node without node:sqlite; it works on a thread and can be interrupted. */
+/** A session with the sqlite3 package, for a Node without node:sqlite. Only in a process of its own: it takes its threads. */
 export async function addonSession(file: string, options: Pick<Job, 'reads' | 'timeoutMs'>): Promise<Session> {
   // It is there as @keyv/sqlite brings it, so it is looked for from there.
   const sqlite3: Sqlite3 = await install('sqlite3', async () => {

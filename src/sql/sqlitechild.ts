@@ -9,14 +9,8 @@ import { type Answer, type Job, toSqlite } from './sqlitejob.ts';
 
 const SCRIPT = join(packageFolder, 'dist', 'sqliteprocess.js');
 
-/** Whether this Node has a node:sqlite that tells the columns of a result (22.16, 24). */
-export function hasNodeSqlite(): boolean {
-  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
-  return major >= 24 || (major === 22 && minor >= 16);
-}
-
 /** A session in a process of its own, so that a statement that never ends can be ended. */
-export function nodeSession(file: string, options: Pick<Job, 'reads' | 'timeoutMs'>): Session {
+export function childSession(file: string, options: Pick<Job, 'reads' | 'timeoutMs'>): Session {
   const child = fork(SCRIPT, [], {
     execArgv: ['--no-warnings', '--max-old-space-size=128'],
     // It opens files that others wrote, and needs no secret for that.
@@ -52,7 +46,7 @@ export function nodeSession(file: string, options: Pick<Job, 'reads' | 'timeoutM
   };
 }
 
-function failure({ message, errcode, code }: Extract<Answer, { message: string }>): Error {
-  if (code !== undefined && isErrorCode(code)) return new TielineError(code, message);
+function failure({ message, errcode, code, hint }: Extract<Answer, { message: string }>): Error {
+  if (code !== undefined && isErrorCode(code)) return new TielineError(code, message, { hint });
   return errcode === undefined ? new Error(message) : Object.assign(new Error(message), { errcode });
 }

@@ -12,7 +12,12 @@ export type Job = {
 
 export type Answer =
   | { readonly rows: Rows; readonly affected: number }
-  | { readonly message: string; readonly errcode?: number; readonly code?: string };
+  | {
+      readonly message: string;
+      readonly errcode?: number;
+      readonly code?: string;
+      readonly hint?: string | undefined;
+    };
 
 /** Bytes: of the longest value that is read or made, and of all that SQLite holds. Each driver can limit one of them. */
 export const MOST_LENGTH = 32 * 1024 * 1024;
@@ -28,6 +33,12 @@ export function setup({ reads, timeoutMs }: Pick<Job, 'reads' | 'timeoutMs'>): s
     'PRAGMA foreign_keys = ON',
     `PRAGMA query_only = ${reads ? 'ON' : 'OFF'}`,
   ].join('; ');
+}
+
+/** Whether this Node has a node:sqlite that tells the columns of a result (22.16, 24). */
+export function hasNodeSqlite(): boolean {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  return major >= 24 || (major === 22 && minor >= 16);
 }
 
 /** SQLite has no booleans, lists and objects: they are numbers and JSON text. */

@@ -1,8 +1,9 @@
-/** A process of its own for one statement on node:sqlite, which nothing but the end of its process interrupts. */
+/** A process of its own for one statement on SQLite, which its end ends whatever it does. */
 import { Worker } from 'node:worker_threads';
 import { isTielineError } from '../errors.ts';
 import { Page } from './page.ts';
-import { type Answer, type Job, MOST_MEMORY, setup } from './sqlitejob.ts';
+import { addonSession } from './sqliteaddon.ts';
+import { type Answer, hasNodeSqlite, type Job, MOST_MEMORY, setup } from './sqlitejob.ts';
 
 type Statement = {
   columns(): readonly { name: string; type: string | null }[];
@@ -23,22 +24,37 @@ const WATCHDOG = `
 
 process.once('message', (job: Job) => {
   const workerData = { ms: job.timeoutMs + 5_000, bytes: process.memoryUsage.rss() + MOST_MEMORY };
-  new Worker(WATCHDOG, { eval: true, workerData }).once('online', () => {
-    process.send?.(answer(job), () => process.exit());
+  new Worker(WATCHDOG, { eval: true, workerData }).once('online', async () => {
+    process.send?.(await answer(job), () => process.exit());
   });
 });
 
-function answer(job: Job): Answer {
+async function answer(job: Job): Promise<Answer> {
   try {
-    const { DatabaseSync } = process.getBuiltinModule('node:sqlite') as Sqlite;
-    const database = new DatabaseSync(job.file, { readOnly: job.reads });
-    database.exec(setup(job));
-    return run(database, job);
+    return hasNodeSqlite() ? byNode(job) : await byAddon(job);
   } catch (error) {
     if (!(error instanceof Error)) return { message: String(error) };
-    if (isTielineError(error)) return { message: error.message, code: error.code };
-    return 'errcode' in error ? { message: error.message, errcode: Number(error.errcode) } : { message: error.message };
+    if (isTielineError(error)) return { message: error.message, code: error.code, hint: error.hint };
+    const { message, errcode, errno = errcode } = error as Error & { errcode?: number; errno?: number };
+    return errno === undefined
+      ? { message }
+      : { message: message.replace(/^SQLITE_\w+: /, ''), errcode: Number(errno) };
   }
+}
+
+/** Where Node has no SQLite of its own, with the package that the store uses too. */
+async function byAddon(job: Job): Promise<Answer> {
+  const session = await addonSession(job.file, job);
+  const page = new Page(job.limits);
+  const affected = await session.run(job.bound, page);
+  return { rows: page.rows, affected };
+}
+
+function byNode(job: Job): Answer {
+  const { DatabaseSync } = process.getBuiltinModule('node:sqlite') as Sqlite;
+  const database = new DatabaseSync(job.file, { readOnly: job.reads });
+  database.exec(setup(job));
+  return run(database, job);
 }
 
 function run(database: Database, { bound, limits, reads }: Job): Answer {

@@ -49,8 +49,54 @@ export function requireReading(statement: string, dialect: Dialect): void {
   const pieces = withoutGaps(statement, dialect);
   const first = firstWord(pieces);
   if (!FIRST_WORD[dialect].reads.includes(first)) throw denied(first);
-  if (dialect === 'mysql' && pieces.some((it) => /^(?:out|dump)file$/i.test(it.text))) throw denied('INTO a file');
+  if (dialect === 'mysql') requireWithoutFiles(pieces);
   if (dialect === 'sqlite') requireHarmless(pieces);
+}
+
+/** Of MySQL and MariaDB: what acts on the server beside what it reads, and no read-only transaction keeps from it. */
+const ACTING: readonly string[] = [
+  ...['LOAD_FILE', 'GET_LOCK', 'RELEASE_LOCK', 'RELEASE_ALL_LOCKS', 'MASTER_POS_WAIT', 'SOURCE_POS_WAIT'],
+  ...['MASTER_GTID_WAIT', 'WAIT_FOR_EXECUTED_GTID_SET', 'NEXTVAL', 'SETVAL', 'SYS_EXEC', 'SYS_EVAL', 'SYS_SET'],
+];
+
+function requireWithoutFiles(pieces: readonly Token[]): void {
+  if (pieces.some((it) => /^(?:out|dump)file$/i.test(it.text))) throw denied('INTO a file');
+  const acting = namesIn(pieces).called.find((it) => ACTING.includes(it.toUpperCase()));
+  if (acting !== undefined) throw denied(`the function ${acting}`);
+  const words = pieces.map((it) => it.text.toUpperCase());
+  if (words.some((it, i) => it === 'NEXT' && words[i + 1] === 'VALUE')) throw denied('NEXT VALUE');
+}
+
+/** The names of a statement that may be those of functions, as the server has them. */
+export type Names = {
+  /** What stands before a parenthesis: functions, and words of SQL. */
+  readonly called: readonly string[];
+  /** What stands after a dot alone: columns, and functions of a row. */
+  readonly attributes: readonly string[];
+};
+
+export function functionNames(statement: string, dialect: Dialect): Names {
+  return namesIn(withoutGaps(statement, dialect));
+}
+
+function namesIn(pieces: readonly Token[]): Names {
+  const called = new Set<string>();
+  const attributes = new Set<string>();
+  pieces.forEach((it, i) => {
+    const name = nameOf(it);
+    if (name === undefined) return;
+    if (pieces[i + 1]?.text === '(') called.add(name);
+    else if (pieces[i - 1]?.text === '.') attributes.add(name);
+  });
+  return { called: [...called], attributes: [...attributes] };
+}
+
+/** A name in quotes is as it is written there; another one is in lower case. */
+function nameOf({ kind, text }: Token): string | undefined {
+  if (kind === 'word') return text.replace(/[A-Z]+/g, (it) => it.toLowerCase());
+  if (kind !== 'quoted' || !/^["`]/.test(text)) return undefined;
+  const quote = text[0] as string;
+  return text.slice(1, -1).replaceAll(quote + quote, quote);
 }
 
 /** @throws TielineError `policy_denied` for what may not be run at all. */
@@ -110,7 +156,7 @@ function invalid(message: string, hint?: string): TielineError {
   return new TielineError('arguments_invalid', message, { hint });
 }
 
-function denied(what: string): TielineError {
+export function denied(what: string): TielineError {
   const hint = 'Use the action that executes statements to change anything.';
   return new TielineError('policy_denied', `a query only reads, and ${what || 'this statement'} does more`, { hint });
 }
