@@ -23,9 +23,10 @@ export function waitLeft(account: string): number {
   return Math.max(0, (asked.get(account) ?? 0) - performance.now());
 }
 
-/** For an account that was connected again: what was said of the one before counts no more. */
-export function forgetWait(account: string): void {
-  asked.delete(account);
+/** For an account that was connected again: what was said of the one before counts no more. Without one: for all. */
+export function forgetWait(account?: string): void {
+  if (account === undefined) asked.clear();
+  else asked.delete(account);
 }
 
 /** Who waited for the same moment must not come all at once. In milliseconds, beyond the wait itself. */
