@@ -272,7 +272,8 @@ async function awaitProvider(id: string, waited: number, leftMs: number, signal?
 /** A write whose answer was lost may have happened, and must not be called a failure. */
 function lostWrite(error: unknown, effect: Effect): unknown {
   const isLost =
-    isTielineError(error) && /^(?:upstream_(?:timeout|unreachable|invalid)|response_too_large)$/.test(error.code);
+    isTielineError(error) &&
+    /^(?:upstream_(?:timeout|unreachable|invalid)|response_too_large|too_many_requests)$/.test(error.code);
   if (isSafe(effect) || !isLost || wasNotSent(error)) return error;
   return new TielineError('outcome_unknown', `${error.message}; whether it was done is not known`, {
     hint: LOOK_FIRST,
