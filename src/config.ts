@@ -18,6 +18,7 @@ export type Config = Readonly<ConfigFile> & {
 const nothing = (): ConfigFile => ({
   connectors: {},
   network: { allowPrivate: [], connectTo: {}, allowFiles: [] },
+  limits: { callsPerAccount: 64, requestsPerHost: 256 },
   server: { authorizationServer: true, requestsPerMinute: 600, scopes: 'wide', issuers: [], clients: [] },
 });
 

@@ -28,6 +28,17 @@ const configFile = z.strictObject({
       allowFiles: z.array(z.string().refine(isAbsolute, 'is an absolute path')).default([]),
     })
     .prefault({}),
+  /** What one process has under way at once. Further calls wait, and fail with `too_many_requests` when too many do. */
+  limits: z
+    .strictObject({
+      /** Calls in all, those that wait included. Default 2,000, fewer where the system lets few files be open. */
+      calls: z.number().int().min(1).optional(),
+      /** Calls of one account. */
+      callsPerAccount: z.number().int().min(1).default(64),
+      /** Requests to one host. */
+      requestsPerHost: z.number().int().min(1).default(256),
+    })
+    .prefault({}),
   server: z
     .strictObject({
       /** Whether `serve` issues access tokens for MCP clients itself. */

@@ -20,6 +20,7 @@ async function read(text: string, env: Record<string, string> = {}) {
 const nothing = {
   connectors: {},
   network: { allowPrivate: [], connectTo: {}, allowFiles: [] },
+  limits: { callsPerAccount: 64, requestsPerHost: 256 },
   server: { authorizationServer: true, requestsPerMinute: 600, scopes: 'wide', issuers: [], clients: [] },
 };
 

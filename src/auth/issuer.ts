@@ -10,6 +10,7 @@ import {
   jwtVerify,
 } from 'jose';
 import { isTielineError, TielineError } from '../errors.ts';
+import { once } from '../network/once.ts';
 import type { Sender } from '../network/send.ts';
 
 /** An authorization server elsewhere whose access tokens are taken. */
@@ -29,6 +30,8 @@ export type IssuerOptions = {
   readonly jwksUri?: string | undefined;
   readonly audience: string;
   readonly sender: Sender;
+  /** How long a server that could not be asked for keys is left alone, in milliseconds. Default 10,000. */
+  readonly failedMs?: number | undefined;
   /** Epoch milliseconds. */
   readonly now: () => number;
 };
@@ -39,25 +42,32 @@ const KINDS: readonly (string | undefined)[] = ['at+jwt', 'application/at+jwt', 
 const MOST_BYTES = 512 * 1024;
 
 /** Its keys are fetched when first needed, kept for ten minutes, and asked for anew at most every 30 seconds. */
-export function openIssuer({ issuer, jwksUri, audience, sender, now }: IssuerOptions): TrustedIssuer {
+export function openIssuer(options: IssuerOptions): TrustedIssuer {
+  const { issuer, jwksUri, audience, sender, failedMs = 10_000, now } = options;
+  const failed = new Map<string, { readonly error: unknown; readonly until: number }>();
+  // Anybody can send a token that names this issuer: one that is down is not asked for each of them.
   const fetchKeys: FetchImplementation = async (url) => {
-    const { status, bytes } = await getJson(sender, url);
-    return new Response(Buffer.from(bytes), { status });
+    const before = failed.get(url);
+    if (before && before.until > performance.now()) throw before.error;
+    try {
+      const { status, bytes } = await getJson(sender, url);
+      failed.delete(url);
+      return new Response(Buffer.from(bytes), { status });
+    } catch (error) {
+      failed.set(url, { error, until: performance.now() + failedMs });
+      throw error;
+    }
   };
-  let keys: Promise<JWTVerifyGetKey> | undefined;
-  const open = async (): Promise<JWTVerifyGetKey> => {
+  const open = once(async (): Promise<JWTVerifyGetKey> => {
     const address = new URL(jwksUri ?? (await discoverKeys(sender, issuer)));
     return createRemoteJWKSet(address, { [customFetch]: fetchKeys });
-  };
+  }, failedMs);
   return {
     issuer,
     async verify(token) {
-      keys ??= open().catch((error) => {
-        keys = undefined;
-        throw error;
-      });
+      const keys = await open();
       try {
-        const { payload, protectedHeader } = await jwtVerify(token, await keys, {
+        const { payload, protectedHeader } = await jwtVerify(token, keys, {
           algorithms: ALGORITHMS,
           issuer,
           audience,

@@ -1,5 +1,6 @@
 import * as oauth from 'oauth4webapi';
 import { isTielineError, TielineError } from '../errors.ts';
+import { once } from '../network/once.ts';
 import type { Sender } from '../network/send.ts';
 import { remember } from '../secret.ts';
 
@@ -44,21 +45,16 @@ export function openIdProvider(options: OpenIdOptions): OpenIdProvider {
     [oauth.allowInsecureRequests]: true,
   };
   const signatures = { ...http, [oauth.jwksCache]: {} } as oauth.ValidateSignatureOptions;
-  let known: Promise<oauth.AuthorizationServer> | undefined;
-  const discover = async (): Promise<oauth.AuthorizationServer> => {
+  // Anybody may begin to sign in: a provider that is down is not asked for each of them.
+  const server = once(async (): Promise<oauth.AuthorizationServer> => {
     const url = new URL(issuer);
-    return oauth.processDiscoveryResponse(
-      url,
-      await oauth.discoveryRequest(url, http as oauth.DiscoveryRequestOptions),
-    );
-  };
-  const server = (): Promise<oauth.AuthorizationServer> => {
-    known ??= discover().catch((cause) => {
-      known = undefined;
+    try {
+      const response = await oauth.discoveryRequest(url, http as oauth.DiscoveryRequestOptions);
+      return await oauth.processDiscoveryResponse(url, response);
+    } catch (cause) {
       throw isTielineError(cause) ? cause : failed(`the metadata of ${issuer} cannot be read`, cause);
-    });
-    return known;
-  };
+    }
+  });
 
   return {
     async begin(redirectUri) {

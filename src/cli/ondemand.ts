@@ -1,7 +1,7 @@
 import type { SigningKeys, SigningKeysOptions } from '../auth/signingkeys.ts';
 import type { Config } from '../config.ts';
 import type { OpenSql } from '../execute/sql.ts';
-import type { Sender } from '../network/send.ts';
+import type { Sender, SenderOptions } from '../network/send.ts';
 
 /** Loads what signs with the first token: most commands sign none. */
 export function signingKeysOnDemand(options: () => SigningKeysOptions): SigningKeys {
@@ -19,11 +19,11 @@ export function signingKeysOnDemand(options: () => SigningKeysOptions): SigningK
 }
 
 /** Loads what sends with the first request: a start sends none. Throws `config_invalid` for what is wrong with the policy. */
-export async function senderOnDemand(policy: Config['network']): Promise<Sender> {
+export async function senderOnDemand(policy: Config['network'], limits: SenderOptions = {}): Promise<Sender> {
   let opening: Promise<Sender> | undefined;
   let opened: Sender | undefined;
   const open = async () => {
-    opening ??= import('../network/send.ts').then(({ createSender }) => createSender(policy));
+    opening ??= import('../network/send.ts').then(({ createSender }) => createSender(policy, limits));
     opened = await opening;
     return opened;
   };

@@ -7,6 +7,7 @@ import type { SigningKeys } from '../auth/signingkeys.ts';
 import { type Config, readConfig } from '../config.ts';
 import { type Catalog, type CatalogSource, loadCatalog } from '../connector/catalog.ts';
 import type { TielineError } from '../errors.ts';
+import { openAdmission } from '../execute/admission.ts';
 import { fileAudit } from '../execute/audit.ts';
 import type { Engine } from '../execute/engine.ts';
 import { openPolicy } from '../execute/policy.ts';
@@ -55,7 +56,7 @@ export async function openEngine(
   if (notice !== undefined) log.info(notice);
   const onProblem = (error: TielineError) => log.error(error.message, { hint: error.hint });
   const audit = fileAudit(join(config.home, 'audit.jsonl'), (error) => log.error(error.message));
-  const sender = await senderOnDemand(config.network);
+  const sender = await senderOnDemand(config.network, { requestsPerHost: config.limits.requestsPerHost });
   const signingKeys = signingKeysOnDemand(() => ({ keystore, now: Date.now, issuer: issuer() }));
   const notices = openNotices(env.TIELINE_STORE?.trim() ?? '');
   const bus = openBus(notices);
@@ -67,6 +68,7 @@ export async function openEngine(
     sender,
     sql: sqlOnDemand(config.network),
     audit,
+    admission: openAdmission(config.limits),
     policy: (connector) => config.connectors[connector] ?? openPolicy,
     scopeGrain: config.server.scopes,
     app: (connector, organization) => settings(engine.catalog.connector(connector), organization),

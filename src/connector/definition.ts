@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { LONGEST_CALL_MS } from '../deadline.ts';
 import { action, errorRule, paginationRule, requestRule, retryRules } from './actionspec.ts';
 import { auth } from './authspec.ts';
 import { duration, expression, jsonSchema, size, text, tree } from './values.ts';
@@ -8,6 +9,11 @@ import { duration, expression, jsonSchema, size, text, tree } from './values.ts'
  * `connector.schema.json`, which editors read, is generated from it. Unknown keys are errors everywhere.
  */
 const name = (longest: number) => z.string().regex(new RegExp(`^[a-z][a-z0-9_]{0,${longest - 1}}$`));
+
+const ofCall = duration.refine(
+  (it) => it <= LONGEST_CALL_MS,
+  `is at most ${LONGEST_CALL_MS / 1_000}s, as a whole call`,
+);
 
 const server = z
   .strictObject({
@@ -31,11 +37,11 @@ const server = z
     timeouts: z
       .strictObject({
         connect: duration.default(5_000),
-        read: duration.default(30_000),
-        total: duration.default(60_000),
+        read: ofCall.default(30_000),
+        total: ofCall.default(LONGEST_CALL_MS),
       })
       .prefault({})
-      .describe('Of a database only `total` counts.'),
+      .describe('Of a database only `total` counts. A whole call ends after 50 s, however many requests it makes.'),
     maxResponse: size
       .default(8 * 1024 * 1024)
       .describe('Longest answer that is read, decompressed. 8MB by default. A page of a database has that at most.'),

@@ -4,6 +4,7 @@ import type { Ask, Challenge, VouchedUser } from '../auth/type.ts';
 import type { RetryRules as RetrySpec } from '../connector/actionspec.ts';
 import type { Connector } from '../connector/connector.ts';
 import type { ErrorPlan, RequestPlan } from '../connector/plan.ts';
+import { LONGEST_CALL_MS } from '../deadline.ts';
 import { isTielineError, TielineError } from '../errors.ts';
 import type { Scripts } from '../expression/sandbox.ts';
 import type { Scope } from '../expression/template.ts';
@@ -13,14 +14,15 @@ import { remember } from '../secret.ts';
 import { type Answer, readAnswer } from './answer.ts';
 import { type Authenticator, openAuthenticator, type Prepared } from './authenticator.ts';
 import { sendChallenged } from './challenge.ts';
-import { failureOf } from './failure.ts';
+import { failureOf, LOOK_FIRST } from './failure.ts';
 import { boundSend, checkUnencrypted, delegatedReach, sendWithin } from './reach.ts';
 import { redactedResponse, withoutSecrets } from './redaction.ts';
 import { askOf } from './renew.ts';
 import { buildRequest, type PageParts, withBase } from './request.ts';
-import { type Effect, type RetryRules, retryDecision, waitOf } from './retry.ts';
+import { type Effect, isSafe, LONGEST_SLEEP_MS, type RetryRules, retryDecision, waitOf } from './retry.ts';
 import type { AccountParts, Roots } from './scope.ts';
 import { type StreamEvent, streamOf, watch } from './stream.ts';
+import { keepWait, spread, waitLeft } from './waits.ts';
 
 /** Where an account's credential comes from; asks for another one than the version that was refused. */
 export type CredentialSource = (rejectedVersion?: number) => Promise<Credential>;
@@ -64,6 +66,8 @@ export type Account = {
 
 export type AccountOptions = AccountParts & {
   readonly connector: Connector;
+  /** Id of the integration, once it is one: what its provider says of waiting holds for all its calls. */
+  readonly id?: string | undefined;
   readonly credentials: CredentialSource;
   /** The account that authenticates the requests in place of this one, whose credential is given. */
   readonly delegate?: ((own: Credential) => Promise<AccountOptions>) | undefined;
@@ -71,10 +75,12 @@ export type AccountOptions = AccountParts & {
   readonly sender: Sender;
   readonly now: () => number;
   readonly signal?: AbortSignal | undefined;
+  /** When all its requests have ended, on the clock of `performance.now`. Default: the longest call from now. */
+  readonly endsAt?: number | undefined;
 };
 
 export function openAccount(options: AccountOptions): Account {
-  const { connector, sender, now, signal } = options;
+  const { connector, id, sender, now, signal, endsAt = performance.now() + LONGEST_CALL_MS } = options;
   const server = connector.server();
   let secrets: readonly string[] = NONE;
   const own = openAuthenticator(options, keep);
@@ -113,7 +119,7 @@ export function openAccount(options: AccountOptions): Account {
     const stream = plan.stream && streamOf(plan.stream, mine.scope, scripts, onCount, visible);
     const more = { followRedirects: plan.followRedirects || undefined, ...(stream && { onData: watch(stream) }) };
     if (by === own) {
-      const send = sendWithin(sender, mine.reach, server, signal);
+      const send = sendWithin(sender, mine.reach, server, signal, endsAt);
       const response = await answering(mine, built.url, (next) =>
         send(built, { ...more, authenticate: (it) => mine.authenticate(it, next()) }),
       );
@@ -122,7 +128,7 @@ export function openAccount(options: AccountOptions): Account {
     const other = by.using(credential);
     const reach = delegatedReach(mine.reach, other.reach);
     checkUnencrypted(built.url, reach);
-    const send = sendWithin(sender, reach, server, signal);
+    const send = sendWithin(sender, reach, server, signal, endsAt);
     const given = await answering(other, built.url, (next) => {
       const authenticate = async (it: HttpRequest) => other.authenticate(await mine.authenticate(it), next());
       return send(built, { ...more, authenticate });
@@ -144,21 +150,29 @@ export function openAccount(options: AccountOptions): Account {
       );
     },
     ask: (plan, scope, more) =>
-      askOf(connector, boundSend(sender, { connector, scope, linked: options.linked }, scripts, signal), scripts)(
-        plan,
-        scope,
-        more,
-      ),
+      askOf(
+        connector,
+        boundSend(sender, { connector, scope, linked: options.linked }, scripts, signal, endsAt),
+        scripts,
+      )(plan, scope, more),
     async ready() {
       if (!own.current()) await own.take();
     },
     async request(request) {
       const rules = retryRules(request.retry);
-      const deadline = now() + server.timeouts.total;
+      const { read, total } = server.timeouts;
+      const deadline = now() + Math.min(total, endsAt - performance.now());
+      const isWrite = !isSafe(request.effect);
       const by = options.delegate ? await delegated(options.delegate) : own;
       let credential = await by.take();
       let hasRefreshed = false;
+      let waited = 0;
+      const failureIn = ({ answer }: Attempt, retryAfter?: number) => {
+        const scope = own.scopeOf(ownCredential(by, credential), request.roots);
+        return failureOf(request.errors, answer, scope, { scripts, retryAfter, isWrite });
+      };
       for (let count = 1; ; count++) {
+        if (id !== undefined && waitLeft(id) > 0) waited += await awaitProvider(id, waited, deadline - now(), signal);
         let outcome: Attempt | { error: unknown };
         try {
           outcome = await attempt(request, by, credential);
@@ -172,18 +186,23 @@ export function openAccount(options: AccountOptions): Account {
           outcome,
           nowMs: now(),
           deadlineMs: deadline,
+          attemptMs: read,
+          isRefused: () => !('error' in outcome) && failureIn(outcome)?.code === 'rate_limited',
         });
+        const told = 'error' in outcome || !PAUSING.includes(outcome.response.status) ? undefined : outcome.response;
+        const toldMs = told && waitOf(told, rules.waitFrom, now());
+        if (id !== undefined && toldMs !== undefined) keepWait(id, toldMs);
         if (decision.again) {
-          await pause(decision.waitMs, signal);
+          // What all calls of the account wait for, they wait for together.
+          if (id === undefined || waitLeft(id) === 0) await pause(decision.waitMs, signal);
           continue;
         }
         if ('error' in outcome) throw lostWrite(outcome.error, request.effect);
         const { response, answer } = outcome;
         if (answer.status < 300 && request.errors.length === 0) return { answer, bytes: response.bytes };
         const waitMs = decision.retryAfterMs ?? waitOf(response, rules.waitFrom, now());
-        const retryAfter = waitMs === undefined ? undefined : Math.ceil(waitMs / 1_000);
-        const scope = own.scopeOf(ownCredential(by, credential), request.roots);
-        const failure = failureOf(request.errors, answer, scope, { scripts, retryAfter });
+        const failure = failureIn(outcome, waitMs === undefined ? undefined : secondsOf(waitMs));
+        if (id !== undefined && failure?.code === 'rate_limited' && waitMs !== undefined) keepWait(id, waitMs);
         const isAnswer = !failure || (request.anyStatus && failure.code !== 'token_rejected');
         if (isAnswer) return { answer, bytes: response.bytes };
         if (failure.code !== 'token_rejected' || hasRefreshed) throw failure;
@@ -227,14 +246,37 @@ const DEFAULT_RETRY: RetrySpec = {
   waitFrom: [{ header: 'retry-after', format: 'auto' }],
 };
 
+/** Statuses with which a provider asks all requests of an account to wait. */
+const PAUSING: readonly number[] = [429, 503];
+
+const secondsOf = (ms: number): number => Math.ceil(ms / 1_000);
+
+/**
+ * Waits until the provider of an account wants to be asked again, in milliseconds. Throws `rate_limited` at once where
+ * that is later than the call may wait.
+ */
+async function awaitProvider(id: string, waited: number, leftMs: number, signal?: AbortSignal): Promise<number> {
+  let total = 0;
+  for (let ms = waitLeft(id); ms > 0; ms = waitLeft(id)) {
+    if (waited + total + ms > LONGEST_SLEEP_MS || total + ms > leftMs) {
+      const message = 'the provider asks this account to wait, as it answered a call before';
+      throw new TielineError('rate_limited', message, { hint: 'Wait, then try again.', retryAfter: secondsOf(ms) });
+    }
+    const sleepMs = ms + spread(ms);
+    await pause(sleepMs, signal);
+    total += sleepMs;
+  }
+  return total;
+}
+
 /** A write whose answer was lost may have happened, and must not be called a failure. */
 function lostWrite(error: unknown, effect: Effect): unknown {
-  const isWrite = effect === 'create' || effect === 'update';
   const isLost =
-    isTielineError(error) && /^(?:upstream_(?:timeout|unreachable|invalid)|response_too_large)$/.test(error.code);
-  if (!isWrite || !isLost || wasNotSent(error)) return error;
+    isTielineError(error) &&
+    /^(?:upstream_(?:timeout|unreachable|invalid)|response_too_large|too_many_requests)$/.test(error.code);
+  if (isSafe(effect) || !isLost || wasNotSent(error)) return error;
   return new TielineError('outcome_unknown', `${error.message}; whether it was done is not known`, {
-    hint: 'Look whether it was done before doing it again.',
+    hint: LOOK_FIRST,
     cause: error,
   });
 }

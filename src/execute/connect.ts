@@ -27,6 +27,7 @@ import { probeSql } from './sql.ts';
 import { accountOptions } from './stored.ts';
 import { checkArguments } from './validate.ts';
 import { vouchedUser } from './vouch.ts';
+import { forgetWait } from './waits.ts';
 
 export type ConnectInput = {
   readonly connector: string;
@@ -81,6 +82,7 @@ export async function connectAccount(engine: Engine, who: Principal, wanted: Con
     // They may be of another option, and another account at the provider.
     const found = { option: option.key, settings: { ...existing.settings, ...wanted.settings }, account: facts, reach };
     const integration = await reconnectIntegration(engine.keystore, who, existing, found, credential).catch(endedAll);
+    forgetWait(existing.id);
     engine.changed?.(who);
     return { integration, isDefault: before.default === existing.id, tested };
   }

@@ -5,6 +5,7 @@ import type { Values } from '../connector/values.ts';
 import type { Principal, ScopeGrain } from '../integration/principal.ts';
 import type { Keystore } from '../keystore/keystore.ts';
 import type { Sender } from '../network/send.ts';
+import type { Admission } from './admission.ts';
 import type { Audit } from './audit.ts';
 import type { Policy } from './policy.ts';
 import type { OpenSql } from './sql.ts';
@@ -20,6 +21,8 @@ export type Engine = {
   /** For tokens of Tieline's own. Absent where none are signed. */
   readonly signingKeys?: SigningKeys | undefined;
   readonly audit: Audit;
+  /** Default: the one of this process. */
+  readonly admission?: Admission | undefined;
   readonly policy: (connector: string) => Policy;
   /** Which scopes clients are offered. `wide` by default. */
   readonly scopeGrain?: ScopeGrain | undefined;

@@ -2,12 +2,14 @@ import type { Action } from '../connector/action.ts';
 import type { Connector } from '../connector/connector.ts';
 import { withDefaults } from '../connector/schema.ts';
 import type { Values } from '../connector/values.ts';
+import { LONGEST_CALL_MS } from '../deadline.ts';
 import { loadSandbox } from '../expression/sandbox.ts';
 import { readIntegrations } from '../integration/accounts.ts';
 import type { Integration } from '../integration/integration.ts';
 import type { Principal } from '../integration/principal.ts';
 import { resolveIntegration } from '../integration/resolve.ts';
 import { openAccount } from './account.ts';
+import { sizeOfValues, usualAdmission } from './admission.ts';
 import { audited } from './audit.ts';
 import { openCursor, sealCursor } from './cursor.ts';
 import type { Engine } from './engine.ts';
@@ -46,19 +48,39 @@ export async function execute(engine: Engine, who: Principal, call: Call): Promi
 export function executeToJson(engine: Engine, who: Principal, call: Call): Promise<OutcomeJson> {
   const { connector: name, entity, action: wanted } = call;
   return audited(engine, who, { connector: name, entity, action: wanted }, async (note) => {
-    const connector = engine.catalog.connector(name);
-    const action = connector.action(entity, wanted);
-    checkPolicy(engine.policy(connector.name), who, action);
-    const { args, page } = readArguments(action, call.params);
-    const integration = resolveIntegration(
-      await readIntegrations(engine.keystore, who, connector.name, engine.now()),
-      connector.name,
-      call.identifier,
-    );
-    note(integration);
-    return run(engine, who, { connector, action, integration, args, page, call });
+    const endsAt = performance.now() + LONGEST_CALL_MS;
+    const { enter, accounts } = engine.admission ?? usualAdmission;
+    const leave = enter(`${who.organization} ${who.user}`);
+    try {
+      const connector = engine.catalog.connector(name);
+      const action = connector.action(entity, wanted);
+      checkPolicy(engine.policy(connector.name), who, action);
+      const { args, page } = readArguments(action, call.params);
+      const integration = resolveIntegration(
+        await readIntegrations(engine.keystore, who, connector.name, engine.now()),
+        connector.name,
+        call.identifier,
+      );
+      note(integration);
+      const place = accounts.take(integration.id, {
+        ms: LONGEST_CALL_MS - SHORTEST_CALL_MS,
+        signal: call.signal,
+        bytes: () => sizeOfValues(call.params),
+      });
+      if (place) await place;
+      try {
+        return await run(engine, who, { connector, action, integration, args, page, call, endsAt });
+      } finally {
+        accounts.free(integration.id);
+      }
+    } finally {
+      leave();
+    }
   });
 }
+
+/** What is left at least for a call that had to wait for others, in milliseconds. */
+const SHORTEST_CALL_MS = 5_000;
 
 type PageInput = { readonly limit: number | undefined; readonly cursor: string | undefined };
 
@@ -78,10 +100,12 @@ type Run = {
   readonly args: Values;
   readonly page: PageInput;
   readonly call: Call;
+  /** On the clock of `performance.now`. */
+  readonly endsAt: number;
 };
 
 async function run(engine: Engine, who: Principal, it: Run): Promise<OutcomeJson> {
-  const { action, integration, call } = it;
+  const { action, integration, call, endsAt } = it;
   await loadSandbox();
   const plan = action.plan();
   const place = `cursor ${who.organization} ${who.user} ${integration.id} ${action.tool.name}`;
@@ -90,11 +114,12 @@ async function run(engine: Engine, who: Principal, it: Run): Promise<OutcomeJson
     plan.pagination && cursor !== undefined
       ? openCursor(engine.keystore, place, plan.pagination, cursor, limit)
       : { limit, position: undefined };
-  const account = openAccount(await accountOptions(engine, who, it.connector, integration, call.signal));
+  const options = await accountOptions(engine, who, it.connector, integration, call.signal);
+  const account = openAccount(Object.assign(options, { endsAt }));
   try {
     const { connector, args } = it;
     const { shaped, next, secrets } = plan.sql
-      ? await runSql(engine.sql, account, plan.sql, { connector, action, args, page, signal: call.signal })
+      ? await runSql(engine.sql, account, plan.sql, { connector, action, args, page, signal: call.signal, endsAt })
       : await runRequests({ account, action, plan, args, page, onProgress: call.onProgress });
     const identity = integration.account.label;
     const meta: Meta = {

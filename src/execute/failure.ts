@@ -7,13 +7,14 @@ import type { Answer } from './answer.ts';
 
 /**
  * The failure that an answer means, or undefined: the definition's rules first, as some providers say `ok: false`
- * with status 200, then what the status means by itself (RFC 9110 §15).
+ * with status 200, then what the status means by itself (RFC 9110 §15). Of a write that is not safe to repeat, a 5xx means
+ * `outcome_unknown` unless a rule knows better: it may come from a gateway behind which the write was done.
  */
 export function failureOf(
   rules: readonly ErrorPlan[],
   answer: Answer,
   scope: Scope,
-  options: { scripts: Scripts | undefined; retryAfter: number | undefined },
+  options: { scripts: Scripts | undefined; retryAfter: number | undefined; isWrite?: boolean },
 ): TielineError | undefined {
   const inScope = { ...scope, response: answer };
   const read: Read = (template) => {
@@ -28,9 +29,10 @@ export function failureOf(
   const textOf = (template: Template | undefined) => tidy(read(template));
   const rule = rules.find((it) => matches(it, answer, read));
   if (!rule && answer.status < 400) return answer.status < 300 ? undefined : redirectFailure(answer);
-  const code = rule?.code ?? codeOf(answer.status);
+  const code = rule?.code ?? codeOf(answer.status, options.isWrite);
   const said = textOf(rule?.message) ?? messageIn(answer.body);
-  return new TielineError(code, `the provider answered ${answer.status}${said ? `: ${said}` : ''}`, {
+  const told = `the provider answered ${answer.status}${said ? `: ${said}` : ''}`;
+  return new TielineError(code, code === 'outcome_unknown' ? `${told}; whether it was done is not known` : told, {
     hint: textOf(rule?.hint) ?? HINTS[code],
     retryAfter: code === 'rate_limited' || code === 'upstream_failed' ? options.retryAfter : undefined,
   });
@@ -53,14 +55,21 @@ function hasStatus(wanted: NonNullable<ErrorPlan['status']>, status: number): bo
   return wanted.includes(status);
 }
 
-function codeOf(status: number): ErrorCode {
+function codeOf(status: number, isWrite = false): ErrorCode {
   if (status === 401) return 'token_rejected';
   if (status === 403) return 'forbidden';
   if (status === 404 || status === 410) return 'not_found';
   if (status === 409) return 'conflict';
   if (status === 429) return 'rate_limited';
-  return status < 500 ? 'upstream_rejected' : 'upstream_failed';
+  if (status < 500) return 'upstream_rejected';
+  return isWrite && !NOT_DONE.includes(status) ? 'outcome_unknown' : 'upstream_failed';
 }
+
+/** Not implemented, and a version of HTTP that is not: nothing was tried. */
+const NOT_DONE: readonly number[] = [501, 505];
+
+/** For a write of which nobody knows whether it was done. */
+export const LOOK_FIRST = 'Look whether it was done before doing it again.';
 
 const HINTS: Partial<Record<ErrorCode, string>> = {
   token_rejected: 'Connect the account again.',
@@ -69,6 +78,7 @@ const HINTS: Partial<Record<ErrorCode, string>> = {
   not_found: 'Check the ID; it may belong to another account.',
   rate_limited: 'Wait, then try again.',
   upstream_failed: 'Try again in a while.',
+  outcome_unknown: LOOK_FIRST,
 };
 
 function redirectFailure(answer: Answer): TielineError {

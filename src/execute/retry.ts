@@ -31,6 +31,10 @@ export type Attempt = {
   outcome: { response: HttpResponse } | { error: unknown };
   nowMs: number;
   deadlineMs: number;
+  /** How long an attempt may take, in milliseconds. Default 0. */
+  attemptMs?: number;
+  /** Whether the definition reads the answer as one that did nothing: as `rate_limited`. Default: no. */
+  isRefused?: () => boolean;
   /** From 0 to 1. Default: Math.random. */
   random?: () => number;
 };
@@ -38,14 +42,17 @@ export type Attempt = {
 /** `retryAfterMs`: when the caller may try again himself, if that can help. */
 export type RetryDecision = { again: true; waitMs: number } | { again: false; retryAfterMs?: number };
 
-const LONGEST_SLEEP_MS = 20_000;
+/** The longest that a call waits for a provider, in milliseconds. */
+export const LONGEST_SLEEP_MS = 20_000;
 
 /** Whether to make the request again, and after how long. A write is repeated only if it certainly did not happen. */
 export function retryDecision(input: Attempt): RetryDecision {
-  const { effect, attempt, rules, outcome, nowMs, deadlineMs, random = Math.random } = input;
+  const { effect, attempt, rules, outcome, nowMs, deadlineMs, attemptMs = 0, random = Math.random } = input;
   if (!isListed(outcome, rules)) return { again: false };
+  // It has begun to work, and may still: a second try that cannot get the same time only adds to its load.
+  if (isLate(outcome) && deadlineMs - nowMs < attemptMs) return { again: false };
   const declaredMs = 'response' in outcome ? waitOf(outcome.response, rules.waitFrom, nowMs) : undefined;
-  const isRepeatable = effect === 'read' || effect === 'idempotent' || didNotHappen(outcome, declaredMs);
+  const isRepeatable = isSafe(effect) || didNotHappen(outcome, declaredMs, input.isRefused);
   if (!isRepeatable || attempt >= rules.attempts) return stop(declaredMs);
   const { initialMs, factor, maxMs } = rules.backoff;
   const jitterMs = Math.min(maxMs, initialMs * factor ** (attempt - 1)) * random();
@@ -78,10 +85,21 @@ function isListed(outcome: Attempt['outcome'], { on }: RetryRules): boolean {
   return isNetwork && on.includes('network');
 }
 
-function didNotHappen(outcome: Attempt['outcome'], declaredMs: number | undefined): boolean {
+function isLate(outcome: Attempt['outcome']): boolean {
+  if (!('error' in outcome) || wasNotSent(outcome.error)) return false;
+  return isTielineError(outcome.error) && outcome.error.code === 'upstream_timeout';
+}
+
+/** Whether a request may be made twice, whatever became of the first. */
+export const isSafe = (effect: Effect): boolean => effect === 'read' || effect === 'idempotent';
+
+/**
+ * A 429 was counted and not done (RFC 6585 §4). A 503 comes from whatever stood in the way, before or after the write
+ * (RFC 9110 §15.6.4), and a Retry-After in it says when the server is back, not what it did.
+ */
+function didNotHappen(outcome: Attempt['outcome'], declaredMs: number | undefined, isRefused = () => false): boolean {
   if ('error' in outcome) return wasNotSent(outcome.error);
-  const { status } = outcome.response;
-  return (status === 429 || status === 503) && declaredMs !== undefined;
+  return declaredMs !== undefined && (outcome.response.status === 429 || isRefused());
 }
 
 /** Each gives milliseconds from now, NaN for text it cannot read. */

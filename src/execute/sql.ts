@@ -28,17 +28,20 @@ export type SqlCall = {
   readonly args: Values;
   readonly page: PageArguments;
   readonly signal: AbortSignal | undefined;
+  /** On the clock of `performance.now`. */
+  readonly endsAt: number;
 };
 
 /** Runs the one statement of an action as the account. */
 export async function runSql(open: OpenSql | undefined, account: Account, plan: SqlPlan, call: SqlCall): Promise<Done> {
-  const { action, connector, args, page, signal } = call;
+  const { action, connector, args, page, signal, endsAt } = call;
   const { address, connection } = await connect(open, account, connector);
   try {
     const scope = account.scope({ args });
     const text = statementOf(plan.statement.evaluate(scope, account.scripts), address);
     const parameters = asFields(plan.parameters.evaluate(scope, account.scripts), 'the parameters of a statement');
-    const options = { timeoutMs: connector.server().timeouts.total, signal };
+    const leftMs = Math.max(1, Math.floor(endsAt - performance.now()));
+    const options = { timeoutMs: Math.min(connector.server().timeouts.total, leftMs), signal };
     const { pagination, result } = action.plan();
     const reads = action.spec.effect === 'read';
     const offset = page.position && 'number' in page.position ? page.position.number : 0;

@@ -47,6 +47,7 @@ export async function accountOptions(
   let found: Values | undefined;
   return Object.assign(parts, {
     connector,
+    id: integration.id,
     sender,
     now,
     signal,

@@ -2,6 +2,7 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import { TielineError } from '../errors.ts';
+import { log } from '../log.ts';
 
 export type Listening = {
   readonly port: number;
@@ -23,7 +24,11 @@ export async function listen(
 ): Promise<Listening> {
   const server = await new Promise<Server>((resolve, reject) => {
     const started = createServer(listener).listen(port, host, () => resolve(started));
-    started.once('error', (cause: NodeJS.ErrnoException) => reject(notPossible(host, port, cause)));
+    started.on('error', (cause: NodeJS.ErrnoException) => {
+      // Once it listens: a connection that could not be taken, as when too many files are open, ends nothing else.
+      if (started.listening) log.error('a connection could not be taken', { code: cause.code });
+      reject(notPossible(host, port, cause));
+    });
   });
   return {
     port: (server.address() as AddressInfo).port,

@@ -1,7 +1,7 @@
-import { promisify } from 'node:util';
-import { brotliDecompress, gunzip, inflate, inflateRaw, type ZlibOptions } from 'node:zlib';
 import type { Dispatcher, FormData } from 'undici';
 import { TielineError } from '../errors.ts';
+import { ByteBudget } from './budget.ts';
+import { decode, tooLarge } from './decode.ts';
 
 export type HttpRequest = {
   method: string;
@@ -44,6 +44,11 @@ export type Limits = {
 
 type Phase = 'connect' | 'headers' | 'body' | 'total';
 
+/** The bytes of all answers that are being read. Small ones are not counted: so many calls are never under way. */
+const READING = 256 * 1024 * 1024;
+const SMALL = 64 * 1024;
+const reading = new ByteBudget(READING);
+
 /** One request, one answer: capped, timed, decompressed. Redirects come back as they are. */
 export function exchange(agent: Dispatcher, request: HttpRequest, limits: Limits): Promise<HttpResponse> {
   const { url, method, headers, body = null } = request;
@@ -53,13 +58,17 @@ export function exchange(agent: Dispatcher, request: HttpRequest, limits: Limits
     let over = false;
     let phase: Phase = 'connect';
     let phaseMs = timeouts.connectMs;
-    const late = () => fail(timedOut(url, phase, timeouts));
-    let timer = setTimeout(late, phaseMs);
-    const total = setTimeout(() => fail(timedOut(url, 'total', timeouts)), limits.deadline - performance.now());
+    // While reading rests, the provider is not late.
+    const late = () => (isPaused ? timer.refresh() : fail(timedOut(url, phase, timeouts)));
+    let timer: NodeJS.Timeout = setTimeout(late, phaseMs);
+    const tooLate = () => fail(isPaused ? noMemory(url) : timedOut(url, 'total', timeouts));
+    const total = setTimeout(tooLate, limits.deadline - performance.now());
     let status = 0;
     let received: HttpResponse['headers'] = NO_HEADERS;
     const chunks: Buffer[] = [];
     let size = 0;
+    let giveBack: (() => void) | undefined;
+    let isPaused = false;
 
     const start = (next: Phase, ms: number): void => {
       phase = next;
@@ -77,16 +86,44 @@ export function exchange(agent: Dispatcher, request: HttpRequest, limits: Limits
       clearTimeout(total);
       signal?.removeEventListener('abort', cancel);
     };
+    const free = (): void => {
+      giveBack?.();
+      giveBack = undefined;
+    };
+    /** Takes memory for the whole of an answer that is not small; reading rests until there is some. */
+    const reserve = (): void => {
+      let isGiven = false;
+      giveBack = reading.take(mostOf(received, maxBytes), () => {
+        isGiven = true;
+        if (!isPaused) return;
+        isPaused = false;
+        timer.refresh();
+        controller?.resume();
+      });
+      if (isGiven) return;
+      isPaused = true;
+      controller?.pause();
+    };
     const finish = (): void => {
       end();
       const [only = NOTHING] = chunks;
       const bytes = chunks.length > 1 ? Buffer.concat(chunks, size) : only;
       const response = { status, headers: received, bytes, url };
-      resolve(received['content-encoding'] === undefined ? response : decoded(response, maxBytes));
+      if (received['content-encoding'] === undefined) {
+        free();
+        resolve(response);
+        return;
+      }
+      resolve(
+        decode(response, maxBytes)
+          .then((plain) => ({ ...response, bytes: plain }))
+          .finally(free),
+      );
     };
     const fail = (error: Error): void => {
       if (over) return;
       end();
+      free();
       reject(failure(error, url));
       controller?.abort(error);
     };
@@ -116,6 +153,7 @@ export function exchange(agent: Dispatcher, request: HttpRequest, limits: Limits
         if (over || !take(chunk.length)) return;
         chunks.push(chunk);
         timer.refresh();
+        if (size > SMALL && !giveBack) reserve();
         try {
           if (!limits.onData?.(chunk, { status, headers: received })) return;
         } catch (error) {
@@ -159,48 +197,17 @@ function joined(headers: Readonly<Record<string, string | string[] | undefined>>
   return texts;
 }
 
-type Decoder = (bytes: Uint8Array, options: ZlibOptions) => Promise<Buffer>;
+/** How long an answer may become in memory. */
+const mostOf = (headers: HttpResponse['headers'], maxBytes: number): number =>
+  headers['content-encoding'] === undefined
+    ? Math.min(maxBytes, Number(headers['content-length']) || maxBytes)
+    : maxBytes;
 
-const inflateZlib = promisify<Uint8Array, ZlibOptions, Buffer>(inflate);
-const inflateBare = promisify<Uint8Array, ZlibOptions, Buffer>(inflateRaw);
-const unzip = promisify<Uint8Array, ZlibOptions, Buffer>(gunzip);
-
-const DECODERS: ReadonlyMap<string, Decoder> = new Map<string, Decoder>([
-  ['gzip', unzip],
-  ['x-gzip', unzip],
-  // RFC 9110 8.4.1.2: some senders leave the zlib wrapper out. Its first byte names the method, 8.
-  ['deflate', (bytes, options) => (((bytes[0] ?? 0) & 15) === 8 ? inflateZlib : inflateBare)(bytes, options)],
-  ['br', promisify<Uint8Array, ZlibOptions, Buffer>(brotliDecompress)],
-]);
-const MOST_CODINGS = 3;
-
-async function decoded(response: HttpResponse, maxBytes: number): Promise<HttpResponse> {
-  return { ...response, bytes: await decode(response, maxBytes) };
-}
-
-async function decode({ headers, bytes, url }: HttpResponse, maxBytes: number): Promise<Uint8Array> {
-  const named = (headers['content-encoding'] ?? '').toLowerCase().split(',');
-  const codings = named.map((it) => it.trim()).filter((it) => it !== '' && it !== 'identity');
-  if (codings.length === 0 || bytes.length === 0) return bytes;
-  if (codings.length > MOST_CODINGS) throw new TielineError('upstream_invalid', `${url.host} compressed too often`);
-  let plain = bytes;
-  for (const coding of codings.reverse()) {
-    const decoder = DECODERS.get(coding);
-    if (!decoder) throw new TielineError('upstream_invalid', `${url.host} used an unknown content coding`);
-    try {
-      plain = await decoder(plain, { maxOutputLength: maxBytes });
-    } catch (error) {
-      if (codeOf(error) === 'ERR_BUFFER_TOO_LARGE') throw tooLarge(url, maxBytes, error);
-      throw new TielineError('upstream_invalid', `the answer of ${url.host} is damaged`, { cause: error });
-    }
-  }
-  return plain;
-}
-
-function tooLarge({ host }: URL, maxBytes: number, cause?: unknown): TielineError {
-  const hint = 'Ask for less: fewer items, a shorter period or fewer fields.';
-  return new TielineError('response_too_large', `${host} answered with more than ${maxBytes} bytes`, { hint, cause });
-}
+const noMemory = ({ host }: URL): TielineError =>
+  new TielineError('too_many_requests', `too many long answers are being read, so that of ${host} was not`, {
+    hint: 'Try again in a while; ask for less at a time.',
+    retryAfter: 5,
+  });
 
 const LATE = {
   connect: 'could not be connected to',
@@ -210,8 +217,9 @@ const LATE = {
 } as const;
 
 function timedOut({ host }: URL, phase: Phase, timeouts: Timeouts, cause?: unknown): TielineError {
-  const seconds = timeouts[`${phase}Ms`] / 1_000;
+  const seconds = Math.round(timeouts[`${phase}Ms`] / 100) / 10;
   return new TielineError('upstream_timeout', `${host} ${LATE[phase]} within ${seconds} s (${phase} timeout)`, {
+    hint: phase === 'connect' ? AGAIN : SMALLER,
     cause,
   });
 }
@@ -223,14 +231,20 @@ function failure(error: Error, { host }: URL): TielineError {
   const give = (kind: TielineError['code'], text: string, hint?: string): TielineError =>
     new TielineError(kind, `${host} ${text}`, { hint, cause: error });
   if (code === 'UND_ERR_CONNECT_TIMEOUT' || code === 'ETIMEDOUT') {
-    return give('upstream_timeout', `${LATE.connect} in time (connect timeout)`);
+    return give('upstream_timeout', `${LATE.connect} in time (connect timeout)`, AGAIN);
   }
   if (/^UND_ERR_(?:INVALID_ARG|NOT_SUPPORTED|REQ_CONTENT_LENGTH_MISMATCH)$/.test(code)) {
     return new TielineError('arguments_invalid', 'the request cannot be put into HTTP', { cause: error });
   }
   if (code === 'UND_ERR_HEADERS_OVERFLOW') return give('response_too_large', 'answered with too many headers');
   if (error.name === 'HTTPParserError') return give('upstream_invalid', 'did not answer in HTTP');
-  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return give('upstream_unreachable', 'has no known address');
+  if (code === 'EAI_AGAIN')
+    return give('upstream_unreachable', 'could not be looked up: no name server answered', AGAIN);
+  if (code === 'EMFILE' || code === 'ENFILE') {
+    const hint = 'Wait until some calls are done, then try again; the operator may raise the limit of open files.';
+    const message = 'this server has no open file left for another connection';
+    return new TielineError('too_many_requests', message, { hint, retryAfter: 2, cause: error });
+  }
   if (code === 'ECONNREFUSED') return give('upstream_unreachable', 'refused the connection');
   if (/^(?:ERR_TLS|ERR_SSL|EPROTO|CERT|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO)/.test(code)) {
     return give('upstream_unreachable', `could not be trusted or did not speak TLS (${code})`, TRUST);
@@ -238,6 +252,8 @@ function failure(error: Error, { host }: URL): TielineError {
   return give('upstream_unreachable', 'broke the connection');
 }
 
+const AGAIN = 'Try again in a while.';
+const SMALLER = 'Try again in a while, and ask for less at a time if that does not help.';
 const TRUST = 'If its certificate is of an authority of your own, give that in PEM, as trustedCa.';
 
 function codeOf(error: unknown): string {

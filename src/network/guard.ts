@@ -1,9 +1,11 @@
-import { promises as dns, type LookupAddress } from 'node:dns';
+import type { LookupAddress } from 'node:dns';
 import { isIP, isIPv6, type LookupFunction } from 'node:net';
 import ipaddr from 'ipaddr.js';
 import type { Agent, buildConnector } from 'undici';
 import { BoundedMap, bound } from '../bounded.ts';
 import { TielineError } from '../errors.ts';
+import { evenly, refusedHost } from './refusedhost.ts';
+import { type Resolve, systemResolver } from './resolver.ts';
 import { undici } from './undici.ts';
 
 export type NetworkPolicy = {
@@ -19,8 +21,7 @@ export type NetworkPolicy = {
   connectTo?: Readonly<Record<string, string>>;
 };
 
-/** Every address of a host name; rejects as `dns.lookup` does. */
-export type Resolve = (hostname: string) => Promise<readonly LookupAddress[]>;
+export type { Resolve } from './resolver.ts';
 
 export type GuardOptions = {
   /** Name resolution, TCP and TLS together. Default 5,000. */
@@ -32,12 +33,11 @@ export type GuardOptions = {
   /** PEM of its private key. */
   key?: string;
   passphrase?: string;
-  /** Default: the system's resolver. */
+  /** Default: the one of this process. */
   resolve?: Resolve;
 };
 
 const GLOBAL_UNICAST = ipaddr.IPv6.parseCIDR('2000::/3');
-const HINT = 'Private addresses need network.allowPrivate in config.yaml: ask the operator to add this host there.';
 
 /**
  * Public unicast only: an allow rule, so a range invented tomorrow is refused by default. An IPv6 form that carries an
@@ -123,24 +123,30 @@ const materialOf = ({ ca, cert, key, passphrase }: GuardOptions) =>
   Object.fromEntries(Object.entries({ ca, cert, key, passphrase }).filter(([, it]) => it !== undefined));
 
 function connectorTo(origin: URL, exempt: Exemption, options: GuardOptions): buildConnector.connector {
-  const { connectTimeoutMs = 5_000, resolve = resolveAll } = options;
+  const { connectTimeoutMs = 5_000, resolve = systemResolver } = options;
   const host = hostnameOf(origin);
   const port = portOf(origin);
   const permitted = (address: string): boolean =>
     exempt(host, port) || exempt(address, port) || (isPublicAddress(address) && isWebPort(port));
 
   const checked = async (hostname: string): Promise<LookupAddress[]> => {
-    const found = await resolve(hostname);
+    const beganAt = performance.now();
+    const isNamed = exempt(host, port);
+    const found = await resolve(hostname, isNamed).catch((error: NodeJS.ErrnoException) => {
+      // Of a host that the operator has named there is no secret whether it is there.
+      if (error.code !== 'ENOTFOUND' || isNamed) throw error;
+      return [];
+    });
     // One bad answer refuses the name: picking the good one would let an attacker retry.
-    if (!found.every((it) => permitted(it.address))) throw forbidden(host);
-    return [...found];
+    if (found.length > 0 && found.every((it) => permitted(it.address))) return [...found];
+    await evenly(beganAt);
+    throw refusedHost(host, found);
   };
   const lookup: LookupFunction = (hostname, { all }, done) => {
     checked(hostname).then(
       (found) => {
         const [first] = found;
-        if (first === undefined) return done(Object.assign(new Error('no address'), { code: 'ENOTFOUND' }), []);
-        if (all) return done(null, found);
+        if (all || first === undefined) return done(null, found);
         done(null, first.address, first.family);
       },
       (error) => done(error, []),
@@ -150,7 +156,7 @@ function connectorTo(origin: URL, exempt: Exemption, options: GuardOptions): bui
   const connect = undici().buildConnector({ timeout: connectTimeoutMs, lookup, ...materialOf(options) });
   return (target, done) => {
     // A literal address never reaches `lookup`, so it is checked here.
-    if (isIP(host) !== 0 && !permitted(host)) return done(forbidden(host), null);
+    if (isIP(host) !== 0 && !permitted(host)) return done(refusedHost(host), null);
     connect(target, done);
   };
 }
@@ -158,14 +164,6 @@ function connectorTo(origin: URL, exempt: Exemption, options: GuardOptions): bui
 /** Below 1024 live SSH, SMTP and the like, which can be talked into acting on an HTTP request. */
 function isWebPort(port: number): boolean {
   return port === 80 || port === 443 || port >= 1024;
-}
-
-function resolveAll(hostname: string): Promise<LookupAddress[]> {
-  return dns.lookup(hostname, { all: true });
-}
-
-function forbidden(host: string): TielineError {
-  return new TielineError('target_forbidden', `${host} is not a public address`, { hint: HINT });
 }
 
 type Entry = { port?: number; covers(host: string): boolean };

@@ -1,6 +1,9 @@
+import { bound, sizeOfText } from '../bounded.ts';
+import { LONGEST_CALL_MS } from '../deadline.ts';
 import { TielineError } from '../errors.ts';
 import { exchange, type HttpRequest, type HttpResponse, type OnData, type Timeouts } from './exchange.ts';
 import { exemption, type GuardOptions, hostnameOf, type NetworkPolicy, portOf } from './guard.ts';
+import { Places } from './places.ts';
 import { agentPool, type TlsMaterial } from './tls.ts';
 
 export type { HttpRequest, HttpResponse, OnData, Timeouts } from './exchange.ts';
@@ -9,7 +12,7 @@ export type { TlsMaterial } from './tls.ts';
 export type SendOptions = {
   /** The hosts the request may name, each as `URL.host`: with its port unless that is the scheme's own. */
   allowedHosts: ReadonlySet<string>;
-  /** Milliseconds. Default: connect 5,000, headers 30,000, body 30,000, total 60,000 (redirects included). */
+  /** Milliseconds. Default: connect 5,000, headers 30,000, body 30,000, total 50,000 (redirects included). */
   timeouts?: Partial<Timeouts> | undefined;
   /** The most an answer may hold, on the wire and decompressed. Default 8 MiB. */
   maxBytes?: number | undefined;
@@ -44,7 +47,20 @@ export type Sender = {
   close(): Promise<void>;
 };
 
-const TIMEOUTS: Timeouts = { connectMs: 5_000, headersMs: 30_000, bodyMs: 30_000, totalMs: 60_000 };
+const WAITING = bound({
+  name: 'requests that wait for others to their host',
+  entries: 4_000,
+  bytes: 64 * 1024 * 1024,
+  atBound: 'further requests to hosts that are busy fail with too_many_requests',
+});
+const REQUESTS_PER_HOST = 256;
+
+const TIMEOUTS: Timeouts = { connectMs: 5_000, headersMs: 30_000, bodyMs: 30_000, totalMs: LONGEST_CALL_MS };
+export type SenderOptions = GuardOptions & {
+  /** How many requests to one host may be under way; the others wait. Default 256. */
+  readonly requestsPerHost?: number;
+};
+
 const MAX_BYTES = 8 * 1024 * 1024;
 const MOST_REDIRECTS = 3;
 
@@ -56,7 +72,15 @@ export function wasNotSent(error: unknown): boolean {
 }
 
 /** Requests through the egress guard. Connections are kept and shared by all that go to one origin. */
-export function createSender(policy: NetworkPolicy, options: GuardOptions = {}): Sender {
+export function createSender(
+  policy: NetworkPolicy,
+  { requestsPerHost = REQUESTS_PER_HOST, ...options }: SenderOptions = {},
+): Sender {
+  const places = new Places('requests to this host', {
+    most: requestsPerHost,
+    waiting: { each: WAITING.entries / 2, all: WAITING.entries },
+    bytes: WAITING.bytes,
+  });
   const exempt = exemption(policy);
   const declared = agentPool(policy, options);
   // A provider that redirects elsewhere must not gain what the operator opened for declared hosts.
@@ -89,10 +113,22 @@ export function createSender(policy: NetworkPolicy, options: GuardOptions = {}):
       const isDeclared = allowedHosts.has(url.host);
       checkUrl(url, isDeclared && exempt(hostnameOf(url), portOf(url)));
       isHome &&= url.origin === first.url.origin;
-      const made = isHome && authenticate ? authenticate(request) : undefined;
-      const sent = made ? checked(made instanceof Promise ? await made : made, url) : request;
-      const agent = isDeclared ? declared.agent(isHome ? tls : undefined) : elsewhere.agent();
-      const response = await exchange(agent, sent, limits);
+      const { host } = url;
+      const place = places.take(host, {
+        ms: limits.deadline - performance.now(),
+        signal,
+        bytes: () => sizeOf(request),
+      });
+      if (place) await place;
+      let response: HttpResponse;
+      try {
+        const made = isHome && authenticate ? authenticate(request) : undefined;
+        const sent = made ? checked(made instanceof Promise ? await made : made, url) : request;
+        const agent = isDeclared ? declared.agent(isHome ? tls : undefined) : elsewhere.agent();
+        response = await exchange(agent, sent, limits);
+      } finally {
+        places.free(host);
+      }
       const next = redirected(request, response, options.followRedirects);
       if (!next) return response;
       if (redirects === MOST_REDIRECTS) {
@@ -109,6 +145,9 @@ export function createSender(policy: NetworkPolicy, options: GuardOptions = {}):
     },
   };
 }
+
+const sizeOf = ({ body }: HttpRequest): number =>
+  typeof body === 'string' ? sizeOfText(body) : body instanceof Uint8Array ? body.length : 0;
 
 /** A credential goes where the request went before it had one, or nowhere. */
 function checked(request: HttpRequest, { origin }: URL): HttpRequest {

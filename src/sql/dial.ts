@@ -1,12 +1,14 @@
-import { promises as dns, type LookupAddress } from 'node:dns';
+import type { LookupAddress } from 'node:dns';
 import { connect, isIP, type LookupFunction, type Socket } from 'node:net';
 import { TielineError } from '../errors.ts';
-import { exemption, isPublicAddress, type NetworkPolicy, type Resolve } from '../network/guard.ts';
+import { type Exemption, exemption, isPublicAddress, type NetworkPolicy, type Resolve } from '../network/guard.ts';
+import { evenly, refusedHost } from '../network/refusedhost.ts';
+import { systemResolver } from '../network/resolver.ts';
 import type { ServerAddress, Tls } from './address.ts';
 import { untilStopped } from './clock.ts';
 
 export type DialPolicy = NetworkPolicy & {
-  /** Default: the system's resolver. */
+  /** Default: the one of this process. */
   readonly resolve?: Resolve | undefined;
 };
 
@@ -38,8 +40,12 @@ export async function dial(address: ServerAddress, policy: DialPolicy, stop: Abo
   const signal = AbortSignal.any([stop, late]);
   let socket: Socket | undefined;
   try {
-    const found = await untilStopped(resolveHost(host, policy), signal);
-    const tls = tlsFor(address, check(address, found, policy));
+    const exempt = exemption(policy);
+    const found = await untilStopped(resolveHost(address, policy, exempt), signal);
+    const tls = tlsFor(
+      address,
+      found.every((it) => exempt(host, port) || exempt(it.address, port)),
+    );
     socket = connect({ host, port, lookup: answering(found), noDelay: true, keepAlive: true });
     shield(socket);
     await untilStopped(next(socket, 'connect'), signal);
@@ -79,17 +85,6 @@ export function next<T>(socket: Socket, event: 'connect' | 'secureConnect' | 'da
   });
 }
 
-/** Whether all of these addresses are ones that the operator has opened; throws if one may not be reached at all. */
-function check({ host, port }: ServerAddress, found: readonly LookupAddress[], policy: NetworkPolicy): boolean {
-  const exempt = exemption(policy);
-  const opened = found.map((it) => exempt(host, port) || exempt(it.address, port));
-  // One bad answer refuses the name: picking the good one would let an attacker retry.
-  if (!found.every((it, index) => opened[index] || (isPublicAddress(it.address) && isDatabasePort(port)))) {
-    throw new TielineError('target_forbidden', `${host} is not a public address`, { hint: HINT });
-  }
-  return opened.every(Boolean);
-}
-
 function tlsFor({ host, tls, ca }: ServerAddress, isOpened: boolean): Tls {
   const chosen = tls ?? (isOpened && ca === undefined ? 'prefer' : 'require');
   if (chosen === 'require' || isOpened) return chosen;
@@ -101,12 +96,28 @@ function isDatabasePort(port: number): boolean {
   return port === 443 || port >= 1024;
 }
 
-async function resolveHost(host: string, { resolve }: DialPolicy): Promise<readonly LookupAddress[]> {
+/** The addresses of a host. Throws `target_forbidden` where one may not be reached, and as for a host that is not there. */
+async function resolveHost(
+  { host, port }: ServerAddress,
+  { resolve = systemResolver }: DialPolicy,
+  exempt: Exemption,
+): Promise<readonly LookupAddress[]> {
+  const beganAt = performance.now();
+  const permitted = (address: string): boolean =>
+    exempt(host, port) || exempt(address, port) || (isPublicAddress(address) && isDatabasePort(port));
   const family = isIP(host);
+  if (family !== 0 && !permitted(host)) throw refusedHost(host);
   if (family !== 0) return [{ address: host, family }];
-  const found = await (resolve ? resolve(host) : dns.lookup(host, { all: true }));
-  if (found.length === 0) throw Object.assign(new Error('no address'), { code: 'ENOTFOUND' });
-  return found;
+  const isNamed = exempt(host, port);
+  const found = await resolve(host, isNamed).catch((error: NodeJS.ErrnoException) => {
+    // Of a host that the operator has named there is no secret whether it is there.
+    if (error.code !== 'ENOTFOUND' || isNamed) throw error;
+    return [];
+  });
+  // One bad answer refuses the name: picking the good one would let an attacker retry.
+  if (found.length > 0 && found.every((it) => permitted(it.address))) return found;
+  await evenly(beganAt);
+  throw refusedHost(host, found);
 }
 
 function answering(found: readonly LookupAddress[]): LookupFunction {

@@ -77,12 +77,12 @@ describe('what is compiled when first used', () => {
     const text = replaced(
       sample,
       'https://api.example.com',
-      '"{{ settings.base }}"\n  maxResponse: 1MB\n  timeouts: { read: 2m }',
+      '"{{ settings.base }}"\n  maxResponse: 1MB\n  timeouts: { read: 40s }',
     );
     const connector = build(text);
     const server = connector.server();
     expect(server.baseUrl.evaluate({ settings: { base: 'https://x.example' } })).toBe('https://x.example');
-    expect(server).toMatchObject({ maxBytes: 1024 ** 2, timeouts: { connect: 5_000, read: 120_000, total: 60_000 } });
+    expect(server).toMatchObject({ maxBytes: 1024 ** 2, timeouts: { connect: 5_000, read: 40_000, total: 50_000 } });
     expect(connector.server()).toBe(server);
   });
 

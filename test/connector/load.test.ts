@@ -12,7 +12,7 @@ describe('readDefinition', () => {
   it('fills in what is left out', () => {
     const { definition, file } = loadedFrom(sample);
     expect(file).toBe('connector.yaml');
-    expect(definition.server.timeouts).toEqual({ connect: 5_000, read: 30_000, total: 60_000 });
+    expect(definition.server.timeouts).toEqual({ connect: 5_000, read: 30_000, total: 50_000 });
     expect(definition.server.maxResponse).toBe(8 * 1024 * 1024);
     expect(definition.auth.options.key).toMatchObject({ in: 'header', value: '{{ credentials.apiKey }}' });
     expect(definition.entities.items?.actions.list).toMatchObject({ destructive: false, request: { method: 'GET' } });

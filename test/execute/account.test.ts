@@ -64,13 +64,18 @@ describe('a failure that passes', () => {
     ['search', [502, 200], {}, 2, 'ok'],
     ['put', [504, 200], {}, 2, 'ok'],
     // A write is sent again only when the answer says that it was not done.
-    ['create', [503, 200], {}, 1, 'upstream_failed'],
-    ['create', [502, 200], {}, 1, 'upstream_failed'],
-    ['create', [503, 200], { 'retry-after': '0' }, 2, 'ok'],
+    ['create', [500, 200], {}, 1, 'outcome_unknown'],
+    ['create', [503, 200], {}, 1, 'outcome_unknown'],
+    ['create', [502, 200], {}, 1, 'outcome_unknown'],
+    ['create', [504, 200], {}, 1, 'outcome_unknown'],
+    ['create', [501, 200], {}, 1, 'upstream_failed'],
+    ['put', [500, 200], {}, 1, 'upstream_failed'],
+    ['create', [503, 200], { 'retry-after': '0' }, 1, 'outcome_unknown'],
+    ['put', [503, 200], { 'retry-after': '0' }, 2, 'ok'],
     ['create', [429, 200], { 'retry-after': '0' }, 2, 'ok'],
     ['create', [429, 200], {}, 1, 'rate_limited'],
-    ['update', [503, 200], {}, 1, 'upstream_failed'],
-    ['update', [503, 200], { 'retry-after': '0' }, 2, 'ok'],
+    ['update', [503, 200], {}, 1, 'outcome_unknown'],
+    ['update', [503, 200], { 'retry-after': '0' }, 1, 'outcome_unknown'],
     // Longer than any call waits.
     ['get', [429, 200], { 'retry-after': '3600' }, 1, 'rate_limited'],
   ])('of %s with %j and %j is sent %i times and ends as %s', async (action, statuses, headers, sent, outcome) => {
@@ -84,7 +89,9 @@ describe('a failure that passes', () => {
     answerWith([429], { 'retry-after': '3600' });
     expect(await failureOf(stage.call('things.get'))).toMatchObject({ code: 'rate_limited', retryAfter: 3_600 });
     answerWith([503], { 'retry-after': '3600' });
-    expect(await failureOf(stage.call('things.create'))).toMatchObject({ code: 'upstream_failed', retryAfter: 3_600 });
+    const other = await stage.link('sample', { identifier: 'other' });
+    const call = stage.call('things.get', {}, { identifier: other.identifier });
+    expect(await failureOf(call)).toMatchObject({ code: 'upstream_failed', retryAfter: 3_600 });
   });
 });
 
@@ -133,6 +140,24 @@ describe('a request whose answer is lost', () => {
       provider.seen.length = 0;
       expect((await failureOf(patience(loss).call(`things.${action}`))).code).toBe(code);
       expect(provider.seen).toHaveLength(sent);
+    }
+  });
+
+  it('is not sent again where a second try could not get the same time', async () => {
+    const timeouts = { read: '300ms', total: '500ms' };
+    const entities = things({ get: { ...reading, ...quick, request: { path: '/thing' } } });
+    const other = await openStage([connectorOf({ server: { baseUrl: provider.origin, timeouts }, entities })]);
+    try {
+      await other.link('sample');
+      provider.seen.length = 0;
+      losses.late();
+      expect(await failureOf(other.call('things.get'))).toMatchObject({
+        code: 'upstream_timeout',
+        hint: expect.stringContaining('Try again in a while'),
+      });
+      expect(provider.seen).toHaveLength(1);
+    } finally {
+      await other.close();
     }
   });
 

@@ -157,7 +157,7 @@ describe('replay', () => {
         ],
       }),
       {},
-      [/^an unexpected request: POST/, /^failed with upstream_failed/],
+      [/^an unexpected request: POST/, /^failed with outcome_unknown/],
     ],
     [
       'a request too few',

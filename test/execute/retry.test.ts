@@ -173,8 +173,9 @@ describe('retryDecision', () => {
     ['create', '502 with a wait', { response: answer(502, { 'retry-after': '1' }) }, false],
     ['create', '503', plain, false],
     ['update', '503', plain, false],
-    ['create', '503 with a wait', told, true],
-    ['update', '503 with a wait', told, true],
+    ['create', '503 with a wait', told, false],
+    ['update', '503 with a wait', told, false],
+    ['idempotent', '503 with a wait', told, true],
     ['create', '429', { response: answer(429) }, false],
     ['create', '429 with a wait', { response: answer(429, { 'retry-after': '1' }) }, true],
     ['create', '429 with an unreadable wait', { response: answer(429, { 'retry-after': 'soon' }) }, false],
@@ -185,6 +186,18 @@ describe('retryDecision', () => {
     ['read', 'a status that is not listed', { response: answer(500, { 'retry-after': '1' }) }, false],
     ['read', 'success', { response: answer(200, { 'retry-after': '1' }) }, false],
   ])('%s after %s: %#', (effect, _, outcome, again) => expect(decide(outcome, { effect }).again).toBe(again));
+
+  it('repeats a write after a 503 that the definition reads as not done, and that says when', () => {
+    expect(decide(told, { effect: 'create', isRefused: () => true }).again).toBe(true);
+    expect(decide(plain, { effect: 'create', isRefused: () => true }).again).toBe(false);
+  });
+
+  it('repeats what ran out of time only if there is as much time again', () => {
+    const late = { error: new TielineError('upstream_timeout', 'x did not begin to answer') };
+    expect(decide(late, { attemptMs: 30_000 }).again).toBe(true);
+    expect(decide(late, { attemptMs: 30_000, deadlineMs: NOW + 20_000 }).again).toBe(false);
+    expect(decide(UNREACHABLE, { attemptMs: 30_000, deadlineMs: NOW + 20_000 }).again).toBe(true);
+  });
 
   it.each(['target_forbidden', 'canceled', 'response_too_large', 'arguments_invalid', 'upstream_invalid'] as const)(
     'never repeats after %s',
@@ -253,13 +266,13 @@ describe('with a real provider', () => {
   });
 
   it('repeats a write the provider asks to repeat, until it succeeds', async () => {
-    const url = new URL('/flaky/503?times=2&retry-after=0', faulty.origin);
+    const url = new URL('/flaky/429?times=2&retry-after=0', faulty.origin);
     const statuses: number[] = [];
     for (let attempt = 1; ; attempt += 1) {
       const outcome = await outcomeOf(url);
       if ('response' in outcome) statuses.push(outcome.response.status);
       if (!decide(outcome, { effect: 'create', attempt }).again) break;
     }
-    expect(statuses).toEqual([503, 503, 200]);
+    expect(statuses).toEqual([429, 429, 200]);
   });
 });

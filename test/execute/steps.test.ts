@@ -109,7 +109,7 @@ describe('steps', () => {
       failing = path;
       return { status: isNew ? 503 : 200 };
     });
-    expect((await failureOf(stage.call('things.create'))).code).toBe('upstream_failed');
+    expect((await failureOf(stage.call('things.create'))).code).toBe('outcome_unknown');
     expect(paths()).toEqual(['HEAD /HEAD', 'HEAD /HEAD', 'GET /GET', 'GET /GET', 'POST /POST']);
   });
 

@@ -58,7 +58,8 @@ export async function startProvider({ tokenLife = 3, answerMs = 200 } = {}) {
       return;
     }
     if (!isGood(request.headers.authorization)) return json(401, {});
-    if (request.method === 'POST') {
+    // What is told 429 was not done (RFC 6585 §4).
+    if (request.method === 'POST' && state.mode !== 'limited') {
       const { key } = JSON.parse(text);
       writes.set(key, (writes.get(key) ?? 0) + 1);
     }

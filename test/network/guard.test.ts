@@ -160,7 +160,7 @@ describe('a request to a literal address', () => {
     const refusal = request('http://[::1]:4000/secret?token=1', { dispatcher: agent });
     await expect(refusal).rejects.toMatchObject({
       code: 'target_forbidden',
-      message: '::1 is not a public address',
+      message: '::1 is no host that may be reached',
       hint: expect.stringContaining('operator'),
     });
     await agent.destroy();
@@ -212,10 +212,21 @@ describe('a request to a name', () => {
     await agent.destroy();
   });
 
-  it('without an address fails as an unknown name', async () => {
-    const agent = guardedAgent({ allowPrivate: [] }, { resolve: answering() });
-    await expect(request('http://nowhere.test/', { dispatcher: agent })).rejects.toMatchObject({ code: 'ENOTFOUND' });
-    await agent.destroy();
+  it('tells nobody whether there is such a host, unless the operator has named it', async () => {
+    const failure = async (resolve: Resolve, allowPrivate: readonly string[] = []) => {
+      const agent = guardedAgent({ allowPrivate }, { resolve });
+      const beganAt = performance.now();
+      const { code, message, hint } = await request('http://desk.test/', { dispatcher: agent }).catch((it) => it);
+      await agent.destroy();
+      return { told: { code, message, hint }, ms: performance.now() - beganAt };
+    };
+    const unknown: Resolve = async () => Promise.reject(Object.assign(new Error('no'), { code: 'ENOTFOUND' }));
+    const there = await failure(answering('10.0.0.5'));
+    expect(there.told.code).toBe('target_forbidden');
+    for (const it of [await failure(unknown), await failure(answering())]) expect(it.told).toEqual(there.told);
+    expect(there.ms).toBeGreaterThan(150);
+    expect((await failure(unknown)).ms).toBeGreaterThan(150);
+    expect((await failure(unknown, ['desk.test'])).told.code).toBe('ENOTFOUND');
   });
 
   it.each([22, 25, 110])('at port %i is refused even if its address is public', async (port) => {

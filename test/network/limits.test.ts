@@ -1,3 +1,4 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createSender, type HttpRequest, type Sender, type SendOptions, wasNotSent } from '../../src/network/send.ts';
 import { type Faulty, startFaulty } from '../provider/faulty.ts';
@@ -141,4 +142,71 @@ describe('a canceled call', () => {
     expect(error).toMatchObject({ code: 'upstream_unreachable' });
     expect(wasNotSent(error)).toBe(false);
   });
+});
+
+describe('a long compressed answer', () => {
+  const longestTick = async (work: Promise<unknown>): Promise<number> => {
+    const delay = monitorEventLoopDelay({ resolution: 2 });
+    delay.enable();
+    await work;
+    delay.disable();
+    return delay.max / 1e6;
+  };
+
+  it('is decompressed off the event loop, and off the threads on which files are read', async () => {
+    const provider = await startFaulty();
+    const own = createSender({ allowPrivate: ['127.0.0.1'] });
+    const get = (path: string) => {
+      const url = new URL(path, provider.origin);
+      return own.send({ method: 'GET', url, headers: {} }, { allowedHosts: new Set([url.host]), maxBytes: 64 * MIB });
+    };
+    await get('/bomb/br'); // starts the thread
+    // 50 MB each: in one piece each of them would hold the loop for longer than all together may.
+    const alone = performance.now();
+    const { bytes } = await get('/bomb/br');
+    const oneMs = performance.now() - alone;
+    expect(bytes.length).toBeGreaterThan(40 * MIB);
+    const ms = await longestTick(Promise.all(Array.from({ length: 4 }, () => get('/bomb/br'))));
+    expect(ms).toBeLessThan(Math.max(50, oneMs * 2));
+    await Promise.all([own.close(), provider.close()]);
+  });
+});
+
+describe('requests to one host', () => {
+  it('are so many at once; the others wait, and those to other hosts do not', async () => {
+    const [slow, quick] = await Promise.all([startFaulty(), startFaulty()]);
+    const own = createSender({ allowPrivate: ['127.0.0.1'] }, { requestsPerHost: 3 });
+    const get = (origin: string, path: string) => {
+      const url = new URL(path, origin);
+      return own.send(
+        { method: 'GET', url, headers: {} },
+        { allowedHosts: new Set([url.host]), timeouts: { totalMs: 2_000 } },
+      );
+    };
+    const waiting = Array.from({ length: 9 }, () => get(slow.origin, '/silent').catch((it) => it.code));
+    await expect.poll(() => slow.seen.length).toBe(3);
+    expect((await get(quick.origin, '/echo')).status).toBe(200);
+    expect(slow.seen).toHaveLength(3);
+    const codes = await Promise.all(waiting);
+    expect(codes.filter((it) => it === 'upstream_timeout').length).toBeGreaterThanOrEqual(3);
+    expect(new Set(codes)).toEqual(new Set(['upstream_timeout', 'too_many_requests']));
+    await Promise.all([own.close(), slow.close(), quick.close()]);
+  });
+});
+
+it('more long answers at once than memory is meant for come one after the other, and whole', async () => {
+  const provider = await startFaulty();
+  const own = createSender({ allowPrivate: ['127.0.0.1'] });
+  const url = new URL('/json/7500000', provider.origin);
+  // Of 256 MiB each takes 100, as it may become that long.
+  const get = () =>
+    own.send({ method: 'GET', url, headers: {} }, { allowedHosts: new Set([url.host]), maxBytes: 100 * MIB });
+  const chunked = () =>
+    own.send(
+      { method: 'GET', url: new URL('/bomb/br', provider.origin), headers: {} },
+      { allowedHosts: new Set([url.host]), maxBytes: 100 * MIB },
+    );
+  const answers = await Promise.all([...Array.from({ length: 8 }, get), chunked(), chunked(), chunked(), chunked()]);
+  expect(answers.slice(0, 8).map((it) => it.bytes.length)).toEqual(new Array(8).fill(7_500_000));
+  await Promise.all([own.close(), provider.close()]);
 });

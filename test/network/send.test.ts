@@ -258,8 +258,21 @@ describe('a provider that cannot be reached', () => {
   it('because its name is unknown', async () => {
     const unknown = async () => Promise.reject(Object.assign(new Error('getaddrinfo'), { code: 'ENOTFOUND' }));
     const error = await get('https://nowhere.test/', unknown);
-    expect(error).toMatchObject({ code: 'upstream_unreachable', message: 'nowhere.test has no known address' });
-    expect(error.cause).toMatchObject({ code: 'ENOTFOUND' });
+    expect(error).toMatchObject({ code: 'target_forbidden', message: 'nowhere.test is no host that may be reached' });
+    expect(wasNotSent(error)).toBe(true);
+  });
+
+  it('because no name server answers', async () => {
+    const silent = async () => Promise.reject(Object.assign(new Error('getaddrinfo'), { code: 'EAI_AGAIN' }));
+    const error = await get('https://nowhere.test/', silent);
+    expect(error).toMatchObject({ code: 'upstream_unreachable', message: expect.stringContaining('looked up') });
+    expect(wasNotSent(error)).toBe(true);
+  });
+
+  it.each(['EMFILE', 'ENFILE'])('because there is no file for it: %s', async (code) => {
+    const full = async () => Promise.reject(Object.assign(new Error('socket'), { code }));
+    const error = await get('https://nowhere.test/', full);
+    expect(error).toMatchObject({ code: 'too_many_requests', retryAfter: 2 });
     expect(wasNotSent(error)).toBe(true);
   });
 

@@ -70,12 +70,19 @@ describe.each(['postgresql', 'mysql'])('the guard before %s', (driver) => {
     expect([reached, turn]).toEqual([1, 1]);
   });
 
-  it('tells a name that does not exist and a port that nobody serves', async () => {
+  it('tells a port that nobody serves, and whether a name exists only if the operator has named it', async () => {
     const resolve = async () => {
       throw Object.assign(new Error('getaddrinfo ENOTFOUND'), { code: 'ENOTFOUND' });
     };
     const unknown = await reach({ driver, host: 'db.example.com' }, { allowPrivate: [], resolve });
-    expect([unknown.code, unknown.text]).toEqual(['upstream_unreachable', expect.stringContaining('ENOTFOUND')]);
+    const hidden = await reach(
+      { driver, host: 'db.example.com' },
+      { allowPrivate: [], resolve: answering('10.0.0.5') },
+    );
+    expect(unknown).toEqual(hidden);
+    expect(unknown.code).toBe('target_forbidden');
+    const named = await reach({ driver, host: 'db.example.com' }, { allowPrivate: ['db.example.com'], resolve });
+    expect([named.code, named.text]).toEqual(['upstream_unreachable', expect.stringContaining('ENOTFOUND')]);
     const closed = await reach({ driver, host: '127.0.0.1', port: 1 }, LOCAL);
     expect([closed.code, closed.text]).toEqual(['upstream_unreachable', expect.stringContaining('127.0.0.1:1')]);
   });

@@ -11,7 +11,7 @@ import { mcpUrl } from '../mcpcaller.ts';
 import { ACCESS_TOKEN_TTL, signAccessTokens } from './accesstoken.ts';
 import { accountOf, createAdapter } from './adapter.ts';
 import { readClientMetadata } from './client.ts';
-import { fetchClientDocument } from './clientdocument.ts';
+import { clientDocuments } from './clientdocument.ts';
 import { AUTH_METHODS, PATHS } from './metadata.ts';
 
 type Library = { readonly Provider: typeof Provider; readonly errors: typeof Errors };
@@ -46,6 +46,7 @@ function configuration({ errors }: Library, { engine, url }: Backend): Configura
   const { keystore, now, sender } = engine;
   const resource = mcpUrl(url);
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const fetchDocument = clientDocuments({ sender });
   const alreadyUsed = () => new errors.InvalidGrant('already used');
   return {
     adapter: (model) => createAdapter(model, { keystore, now, alreadyUsed }),
@@ -106,7 +107,7 @@ function configuration({ errors }: Library, { engine, url }: Backend): Configura
       if (grant && grant.createdAt < found.tokensFrom) return undefined;
       return { accountId: id, claims: async () => ({ sub: user }) };
     },
-    fetch: (address) => fetchClientDocument({ sender }, String(address)),
+    fetch: (address) => fetchDocument(String(address)),
     // The defaults of these two write a notice to stdout.
     clientBasedCORS: () => true,
     renderError: async (ctx, { error, error_description }) => {
