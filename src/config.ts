@@ -37,7 +37,7 @@ export async function readConfig(env: NodeJS.ProcessEnv): Promise<Config> {
       cause,
     });
   });
-  const isEmpty = /^\s*(#.*\s*)*$/.test(text);
+  const isEmpty = text.split('\n').every((line) => /^\s*(?:#|$)/.test(line));
   const says = isEmpty ? nothing() : (await import('./configfile.ts')).parseConfig(text, file, env);
   return Object.freeze({ ...says, home, file, folders });
 }

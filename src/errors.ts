@@ -110,6 +110,19 @@ export function isTielineError(error: unknown): error is TielineError {
   return error instanceof Error && BRAND in error;
 }
 
+const originals = new WeakMap<object, object>();
+
+/** The copy, as one of that error: what is known of an error by itself holds of its copies. */
+export function copyOf<T extends Error>(original: Error, copy: T, stack: string): T {
+  copy.stack = stack;
+  originals.set(copy, originalOf(original) as object);
+  return copy;
+}
+
+/** The error that this one is a copy of, else itself. */
+export const originalOf = (error: unknown): unknown =>
+  typeof error === 'object' && error !== null ? (originals.get(error) ?? error) : error;
+
 export function isErrorCode(text: string): text is ErrorCode {
   return Object.hasOwn(STATUS, text);
 }

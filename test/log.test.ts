@@ -3,8 +3,8 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { TielineError } from '../src/errors.ts';
-import { log, visible } from '../src/log.ts';
-import { remember } from '../src/secret.ts';
+import { log } from '../src/log.ts';
+import { Secrets } from '../src/secrets.ts';
 
 let written: string[];
 const { TIELINE_LOG } = process.env;
@@ -76,32 +76,55 @@ describe('log', () => {
     }
   });
 
-  it('shows no secret in whatever part it stands', () => {
-    const secrets = [
-      'plain-secret-value',
-      'with "quotes" and \\',
-      '-----BEGIN KEY-----\nMIIEvQIBADANBgkq\n-----END KEY-----',
-    ];
-    for (const value of secrets) {
-      remember(value);
-      log.error(`message ${value}`, {
-        value,
-        nested: { list: [value] },
-        error: new Error(value, { cause: new Error(value) }),
-      });
-    }
-    expect(written).toHaveLength(secrets.length);
-    for (const line of written) {
-      expect(line).toMatch(LINE);
-      expect(line).not.toMatch(/plain-secret|quotes|MIIE/);
-      expect(line.match(/\[secret\]/g)?.length).toBeGreaterThanOrEqual(5);
-    }
+  it('shows no token in whatever part it stands', () => {
+    const token = 'ghp_abcdefghijklmnopqrstuvwxyz0123456789';
+    log.error(`message ${token}`, {
+      value: token,
+      nested: { list: [token] },
+      error: new Error(token, { cause: new Error(token) }),
+    });
+    expect(written[0]).toMatch(LINE);
+    expect(written[0]).not.toContain('ghp_');
+    expect(written[0]?.match(/\[secret\]/g)?.length).toBeGreaterThanOrEqual(5);
   });
-});
 
-describe('visible', () => {
-  it('keeps line breaks, tabs and all writing, and nothing that drives a terminal', () => {
-    expect(visible('a\tb\nc ü 文 \u001b[31m\u0000\r\u009b')).toBe('a\tb\nc ü 文 \uFFFD[31m\uFFFD\uFFFD\uFFFD');
+  it.each([
+    ['plain-secret-value'],
+    ['with "quotes" and \\'],
+    ['-----BEGIN KEY-----\nMIIEvQIBADANBgkq\n-----END KEY-----'],
+  ])('shows nothing of an error that its account has kept out: %j', async (value) => {
+    const cause = Object.assign(new Error(value), { sent: value });
+    const error = await new Secrets([value])
+      .guard(() => Promise.reject(new Error(`it was ${value}`, { cause })))
+      .catch((it: unknown) => it);
+    log.error('a call failed', { error });
+    expect(written[0]).toMatch(LINE);
+    expect(written[0]).not.toMatch(/plain-secret|quotes|MIIE/);
+    expect(written[0]).toContain('it was [secret]');
+  });
+
+  it('shows of an error what tells the fault, and not what a driver hangs at it', () => {
+    const error = Object.assign(new Error('refused'), {
+      code: 'ECONNREFUSED',
+      errno: -111,
+      sent: { body: 'a private text' },
+    });
+    log.error('it failed', { error, deep: undefined });
+    expect(written[0]).toContain("code: 'ECONNREFUSED', errno: -111");
+    expect(written[0]).not.toContain('private');
+  });
+
+  it('leaves alone what others call a secret', async () => {
+    await new Secrets(['there is no integration']).guard(() => Promise.reject(new Error('x'))).catch(() => {});
+    log.info('there is no integration', { of: 'there is no integration' });
+    expect(written[0]).toMatch(/info there is no integration of="there is no integration"/);
+  });
+
+  it('writes a bounded line of whatever it is given', () => {
+    const long = 'word '.repeat(2_000_000);
+    log.error(long, { long, error: new Error(long), list: Array.from({ length: 50 }, () => long) });
+    expect(written[0]?.length).toBeLessThan(33_000);
+    expect(written[0]).toMatch(LINE);
   });
 });
 

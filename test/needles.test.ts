@@ -2,11 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Needles } from '../src/needles.ts';
 
-const needlesOf = (...texts: string[]) => {
-  const needles = new Needles();
-  for (const it of texts) needles.add(it);
-  return needles;
-};
+const needlesOf = (...texts: string[]) => new Needles(texts);
 
 describe('needles', () => {
   it.each([
@@ -17,6 +13,7 @@ describe('needles', () => {
     ['the longest of those that begin alike', ['12345678', '1234567890'], '1234567890', '*'],
     ['two that overlap together', ['12345678', '56789abc'], '-123456789abc-', '-*-'],
     ['one that overlaps itself', ['abababab'], '-ababababab-', '-*-'],
+    ['what others in a row lie in', ['aaaaaaaab', 'bcccccccc', 'xaaaaaaaabccccccccx'], 'xaaaaaaaabccccccccx', '*'],
     ['one beyond ASCII', ['schlüssel-größe'], 'der schlüssel-größe.', 'der *.'],
   ])('leave %s', (_, texts, text, clean) => {
     expect(needlesOf(...texts).replaceIn(text, '*')).toBe(clean);
@@ -26,34 +23,18 @@ describe('needles', () => {
     expect(needlesOf('12345678').replaceIn(text, '*')).toBe(text);
   });
 
-  it('are gone once they were deleted as often as they were added', () => {
-    const needles = needlesOf('12345678', '12345678', '12345678-more');
-    needles.delete('12345678');
-    expect(needles.replaceIn('12345678', '*')).toBe('*');
-    needles.delete('12345678');
-    needles.delete('not there');
-    expect(needles.replaceIn('12345678', '*')).toBe('12345678');
-    expect(needles.replaceIn('12345678-more', '*')).toBe('*');
-  });
-
   it('are covered whole, and nothing else is', () => {
-    const letters = fc.string({ unit: fc.constantFrom('a', 'b'), minLength: 8, maxLength: 10 });
+    const letters = fc.string({ unit: fc.constantFrom('a', 'b'), minLength: 1, maxLength: 10 });
     const long = fc.string({ unit: fc.constantFrom('a', 'b', 'c'), maxLength: 60 });
     fc.assert(
-      fc.property(
-        fc.array(letters, { maxLength: 20 }),
-        fc.array(letters, { maxLength: 5 }),
-        long,
-        (texts, gone, text) => {
-          const needles = needlesOf(...texts, ...gone);
-          for (const it of gone) needles.delete(it);
-          const covered = [...text].map((_, i) =>
-            texts.some((it) => [...it].some((_, before) => before <= i && text.startsWith(it, i - before))),
-          );
-          const kept = [...text].filter((_, i) => !covered[i]).join('');
-          expect(needles.replaceIn(text, '*').replaceAll('*', '')).toBe(kept);
-        },
-      ),
+      fc.property(fc.array(letters, { maxLength: 20 }), long, (texts, text) => {
+        const needles = needlesOf(...texts);
+        const covered = [...text].map((_, i) =>
+          texts.some((it) => [...it].some((_, before) => before <= i && text.startsWith(it, i - before))),
+        );
+        const kept = [...text].filter((_, i) => !covered[i]).join('');
+        expect(needles.replaceIn(text, '*').replaceAll('*', '')).toBe(kept);
+      }),
       { numRuns: 1_000 },
     );
   });

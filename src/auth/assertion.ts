@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import { TielineError } from '../errors.ts';
-import { remember } from '../secret.ts';
 import type { OAuthConfig } from './oauthconfig.ts';
 import { signJwt } from './sign/jwt.ts';
 
@@ -17,7 +16,7 @@ export async function signAssertion(config: OAuthConfig, now: number, kind: 'gra
     throw new TielineError('definition_invalid', 'the auth option has no assertion, or no privateKey in it');
   }
   const issuer = assertion.issuer ?? clientId;
-  const token = await signJwt(
+  return signJwt(
     {
       alg: assertion.algorithm ?? 'RS256',
       key: assertion.privateKey,
@@ -30,6 +29,4 @@ export async function signAssertion(config: OAuthConfig, now: number, kind: 'gra
     },
     { nowSeconds: now / 1_000, jti: randomUUID() },
   );
-  remember(token);
-  return token;
 }

@@ -5,7 +5,7 @@ import { TielineError } from '../errors.ts';
 import type { Scripts } from '../expression/sandbox.ts';
 import type { Scope } from '../expression/template.ts';
 import type { Send } from '../network/send.ts';
-import { remember } from '../secret.ts';
+import type { Secrets } from '../secrets.ts';
 import { askMethod, grantedBy } from './method.ts';
 import { keepAs, oauthClient, renewalOf } from './oauthclient.ts';
 import { oauthConfig } from './oauthconfig.ts';
@@ -85,7 +85,7 @@ export async function finishAuthorization(
     parameters = oauth.validateAuthResponse(server, client, received, authorization.state);
     if (parameters.getAll('code').length !== 1) throw new Error('the callback has no code, or several');
   } catch (error) {
-    const denied = error instanceof oauth.AuthorizationResponseError ? plain(error.error) : undefined;
+    const denied = error instanceof oauth.AuthorizationResponseError ? plain(error.error, last.scrub) : undefined;
     throw failed(
       denied ? `the provider answered ${denied}` : 'the callback does not belong to this sign-in',
       withoutAnswer(error),
@@ -112,7 +112,7 @@ export async function finishAuthorization(
     const granted = renewalOf(tokens, now, { last, config });
     return await keepAs(granted, last, more);
   } catch (error) {
-    const reason = tokenError(error, authorization.connector, last.response);
+    const reason = tokenError(error, authorization.connector, last);
     // A code serves once, so that neither can be mended by another try with it.
     const isLost = reason.code === 'reauthorization_required' || reason.code === 'refresh_failed';
     throw isLost ? failed(reason.message, reason.cause) : reason;
@@ -126,6 +126,8 @@ export type FinishContext = {
   readonly now: number;
   readonly signal?: AbortSignal | undefined;
   readonly scripts?: Scripts | undefined;
+  /** Told what the provider is asked with and gives. */
+  readonly secrets?: Secrets | undefined;
 };
 
 function renameCode(received: URLSearchParams, name: string): void {
@@ -139,10 +141,10 @@ async function tokenData(
   method: NonNullable<AuthOption['methods']['getTokenData']>,
   callback: Readonly<Record<string, string>>,
   { verifier, redirectUri }: Authorization,
-  { ask, now, scope, scripts }: FinishContext & { readonly scope: Scope },
+  { ask, now, scope, scripts, secrets }: FinishContext & { readonly scope: Scope },
 ): Promise<Granted> {
   if (!ask) throw new TielineError('definition_invalid', 'getTokenData cannot be used here');
-  for (const secret of [callback.code, verifier]) if (secret) remember(secret);
+  secrets?.keep([callback.code ?? '', verifier]);
   const seen = { ...scope, callback, codeVerifier: verifier, redirectUri };
   const response = method.request && (await ask(planRequest(method.request), seen));
   if (response && response.status >= 300) {

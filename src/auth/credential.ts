@@ -1,6 +1,7 @@
 import { formOf } from '../connector/schema.ts';
 import type { JsonSchema, Values } from '../connector/values.ts';
 import type { ErrorCode, TielineError } from '../errors.ts';
+import { longestFirst } from '../secrets.ts';
 
 /** What authenticates an integration. Sealed at rest; `version` grows by one with each save. */
 export type Credential = {
@@ -103,16 +104,18 @@ export function renewed(previous: Credential, renewal: Renewal, now: number): Cr
 /** Names under which a credential keeps what is no secret. */
 const PUBLIC = new Set(['clientId', 'client_id', 'username', 'scope', 'tokenType']);
 
+type Held = Pick<Credential, 'input' | 'values'>;
+
 type Found = { readonly schema: JsonSchema; readonly secrets: readonly string[] };
 
-const found = new WeakMap<Credential, Found>();
+const found = new WeakMap<Held, Found>();
 
 /**
  * Every secret text of a credential, longest first, so that one that is part of another leaves nothing of that one
  * behind: all of it but the fields that `schema` shows openly and well-known public names. The same list for the same
  * frozen credential.
  */
-export function secretsOf(credential: Credential, schema: JsonSchema): readonly string[] {
+export function secretsOf(credential: Held, schema: JsonSchema): readonly string[] {
   const known = found.get(credential);
   if (known?.schema === schema) return known.secrets;
   const secrets = longestFirst(findSecrets(credential, schema));
@@ -120,11 +123,7 @@ export function secretsOf(credential: Credential, schema: JsonSchema): readonly 
   return secrets;
 }
 
-/** These texts, each once. */
-export const longestFirst = (texts: Iterable<string>): readonly string[] =>
-  [...new Set(texts)].sort((a, b) => b.length - a.length);
-
-function* findSecrets(credential: Credential, schema: JsonSchema): Generator<string> {
+function* findSecrets(credential: Held, schema: JsonSchema): Generator<string> {
   const { fields } = formOf(schema);
   const isShown = (name: string): boolean => fields[name] !== undefined && fields[name].secret !== true;
   const isPublic = (name: string): boolean => PUBLIC.has(name) && fields[name]?.secret !== true;

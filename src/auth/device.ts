@@ -46,7 +46,7 @@ export async function beginDevice(
     };
   } catch (error) {
     if (isTielineError(error) && error.code === 'authorization_failed') throw error;
-    throw tokenError(error, connector, last.response);
+    throw tokenError(error, connector, last);
   }
 }
 
@@ -72,7 +72,7 @@ export async function askDevice(
     if (reason === 'access_denied' || reason === 'expired_token') {
       throw failed(reason === 'access_denied' ? 'the user or the provider said no' : 'the code has run out', error);
     }
-    throw tokenError(error, connector, last.response);
+    throw tokenError(error, connector, last);
   }
 }
 

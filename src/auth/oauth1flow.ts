@@ -4,7 +4,7 @@ import { TielineError } from '../errors.ts';
 import type { Scripts } from '../expression/sandbox.ts';
 import type { Scope } from '../expression/template.ts';
 import type { Send } from '../network/send.ts';
-import { remember } from '../secret.ts';
+import type { Secrets } from '../secrets.ts';
 import { credentialsOf, oauth1Config } from './oauth1.ts';
 import { type OAuth1Credentials, signOAuth1 } from './sign/oauth1.ts';
 import type { Granted } from './type.ts';
@@ -27,6 +27,8 @@ export type OAuth1Context = {
   readonly now: number;
   readonly scripts?: Scripts | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Told what the provider gives. */
+  readonly secrets?: Secrets | undefined;
 };
 
 const LIFE = 10 * 60_000;
@@ -81,7 +83,7 @@ async function ask(
   connector: string,
   uri: string | undefined,
   credentials: OAuth1Credentials,
-  { send, now, signal }: OAuth1Context,
+  { send, now, signal, secrets }: OAuth1Context,
 ): Promise<{ token: string; tokenSecret: string; answer: URLSearchParams }> {
   if (uri === undefined || !URL.canParse(uri)) {
     throw new TielineError('definition_invalid', `${connector} gives no address to get OAuth tokens at`);
@@ -92,8 +94,7 @@ async function ask(
   const answer = new URLSearchParams(Buffer.from(bytes).toString('utf8'));
   const [token, tokenSecret] = [answer.get('oauth_token'), answer.get('oauth_token_secret')];
   if (status >= 300 || !token || tokenSecret === null) throw failed(`the provider answered with status ${status}`);
-  remember(token);
-  remember(tokenSecret);
+  secrets?.keep([token, tokenSecret]);
   return { token, tokenSecret, answer };
 }
 

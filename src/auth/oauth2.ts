@@ -38,7 +38,7 @@ async function renew(context: RenewContext): Promise<Granted> {
       : await refresh(client, config, credential(scope, 'refreshToken'));
     return await keepAs(renewalOf(tokens, now, { last, config }), last, more);
   } catch (error) {
-    throw tokenError(error, connector, last.response);
+    throw tokenError(error, connector, last);
   }
 }
 

@@ -3,7 +3,7 @@ import type { Method } from '../connector/authspec.ts';
 import type { Scripts } from '../expression/sandbox.ts';
 import type { Scope } from '../expression/template.ts';
 import type { HttpRequest, HttpResponse, Send } from '../network/send.ts';
-import { remember } from '../secret.ts';
+import { Secrets } from '../secrets.ts';
 import { ASSERTION_TYPE, signAssertion } from './assertion.ts';
 import { askMethod, grantedBy } from './method.ts';
 import { type OAuthConfig, type Reading, readAnswer } from './oauthconfig.ts';
@@ -20,7 +20,13 @@ export type OAuthClient = {
   readonly last: Last;
 };
 
-type Last = { response?: HttpResponse; answer?: Answered; reading?: Reading; kept?: Granted };
+type Last = {
+  readonly scrub: (text: string) => string;
+  response?: HttpResponse;
+  answer?: Answered;
+  reading?: Reading;
+  kept?: Granted;
+};
 
 export type ClientContext = {
   readonly send: Send;
@@ -36,18 +42,20 @@ export type ClientContext = {
   /** For `keep` to ask for more with. */
   readonly ask?: Ask | undefined;
   readonly endsAt?: number | undefined;
+  /** Told what the provider is asked with and gives. */
+  readonly secrets?: Secrets | undefined;
 };
 
 export function oauthClient(config: OAuthConfig, tokenUri: string, context: ClientContext): OAuthClient {
-  const { send, signal, callback } = context;
-  const last: OAuthClient['last'] = {};
+  const { send, signal, callback, secrets = new Secrets() } = context;
+  const last: OAuthClient['last'] = { scrub: secrets.scrub };
   const options: oauth.TokenEndpointRequestOptions = {
     [oauth.customFetch]: async (
       url: string,
       init: { method: string; headers: Record<string, string>; body?: unknown },
     ) => {
       const parameters = new URLSearchParams(String(init.body));
-      for (const [name, value] of parameters) if (SECRET_PARAMETERS.has(name)) remember(value);
+      secrets.keep([...parameters].flatMap(([name, value]) => (SECRET_PARAMETERS.has(name) ? [value] : [])));
       const request = tokenRequestOf(config, new URL(url), init.headers, parameters);
       const tls = config.trustedCa ? { tls: { ca: config.trustedCa } } : {};
       last.response = await send(request, { signal, maxBytes: LARGEST_TOKEN_RESPONSE, ...tls });
@@ -72,7 +80,7 @@ export function oauthClient(config: OAuthConfig, tokenUri: string, context: Clie
     },
     // Not sent where there is none, see `clientAuth`; but the library wants one.
     client: { client_id: config.clientId || 'none' },
-    auth: clientAuth(config, context.now),
+    auth: clientAuth(config, context.now, secrets),
     options,
     last,
   };
@@ -117,7 +125,7 @@ function tokenRequestOf(
 }
 
 /** How the client proves who it is (RFC 6749 §2.3.1, RFC 7523 §2.2). */
-function clientAuth(config: OAuthConfig, now: number): oauth.ClientAuth {
+function clientAuth(config: OAuthConfig, now: number, secrets: Secrets): oauth.ClientAuth {
   const { clientId, clientSecret, clientAuthLocation = 'body' } = config;
   if (clientAuthLocation === 'private_key_jwt') {
     return async (_server, _client, body) => {
@@ -128,8 +136,7 @@ function clientAuth(config: OAuthConfig, now: number): oauth.ClientAuth {
   }
   if (!clientSecret) return clientId === '' ? () => {} : oauth.None();
   const pair = `${formEncoded(clientId)}:${formEncoded(clientSecret)}`;
-  remember(clientSecret);
-  remember(pair);
+  secrets.keep([clientSecret, pair]);
   return (_server, _client, body, headers) => {
     if (clientAuthLocation !== 'body') {
       headers.set('authorization', `Basic ${Buffer.from(pair).toString('base64')}`);

@@ -1,8 +1,9 @@
 import * as oauth from 'oauth4webapi';
+import { cleanError } from '../cleanerror.ts';
 import { isTielineError, TielineError } from '../errors.ts';
 import { once } from '../network/once.ts';
 import type { Sender } from '../network/send.ts';
-import { remember } from '../secret.ts';
+import { Secrets } from '../secrets.ts';
 
 /** An OpenID Connect provider at which users sign in. */
 export type OpenIdProvider = {
@@ -36,7 +37,6 @@ const TIMEOUT = 10_000;
 /** The authorization code flow with PKCE (RFC 7636) and a nonce (OpenID Connect Core §3.1). */
 export function openIdProvider(options: OpenIdOptions): OpenIdProvider {
   const { issuer, clientId, clientSecret, scope = 'openid profile email', sender } = options;
-  if (clientSecret !== undefined) remember(clientSecret);
   const client: oauth.Client = { client_id: clientId };
   const http = {
     [oauth.customFetch]: (address: string, init: oauth.CustomFetchOptions<string, URLSearchParams | undefined>) =>
@@ -79,6 +79,7 @@ export function openIdProvider(options: OpenIdOptions): OpenIdProvider {
     },
     async finish({ state, nonce, verifier, redirectUri }, callback) {
       const as = await server();
+      const secrets = new Secrets([clientSecret ?? '', verifier, nonce, callback.searchParams.get('code') ?? '']);
       try {
         const parameters = oauth.validateAuthResponse(as, client, callback, state);
         const auth = clientSecret === undefined ? oauth.None() : clientAuth(as, clientSecret);
@@ -105,7 +106,10 @@ export function openIdProvider(options: OpenIdOptions): OpenIdProvider {
         const info = await oauth.userInfoRequest(as, client, tokens.access_token, http as oauth.UserInfoRequestOptions);
         return { ...(await oauth.processUserInfoResponse(as, client, claims.sub, info)), ...claims };
       } catch (cause) {
-        throw isTielineError(cause) ? cause : failed('the provider did not confirm it', cause);
+        throw cleanError(
+          isTielineError(cause) ? cause : failed('the provider did not confirm it', cause),
+          secrets.scrub,
+        );
       }
     },
   };

@@ -23,7 +23,7 @@ export async function revokeTokens(context: RenewContext): Promise<boolean> {
     const { status } = await ask(planRequest(revoke.request), scope);
     // Whoever is refused with the token has it revoked already.
     if (status < 300 || status === 401 || status === 404) return true;
-    throw tokenError(new Error(`the revocation was answered with status ${status}`), connector, undefined);
+    throw tokenError(new Error(`the revocation was answered with status ${status}`), connector);
   }
   const { type } = option.spec;
   const [token, hint] = tokenOf(scope);
@@ -37,7 +37,7 @@ export async function revokeTokens(context: RenewContext): Promise<boolean> {
     await oauth.processRevocationResponse(response);
     return true;
   } catch (error) {
-    throw tokenError(error, connector, last.response);
+    throw tokenError(error, connector, last);
   }
 }
 

@@ -17,7 +17,6 @@ import { TielineError } from '../errors.ts';
 import { keepsChanging } from '../keystore/change.ts';
 import type { Keystore, Sealed } from '../keystore/keystore.ts';
 import { storeKey } from '../keystore/store.ts';
-import { remember } from '../secret.ts';
 
 export type TokenClaims = {
   readonly subject: string;
@@ -112,7 +111,6 @@ export function openSigningKeys({ keystore, now, issuer }: SigningKeysOptions): 
       const at = now();
       const found = await keystore.read<Stored>(RECORD);
       if (found && at - found.value.current.createdAt < OLDEST) {
-        remember(String(found.value.current.jwk.d));
         known = { stored: found.value, at };
         return found.value;
       }

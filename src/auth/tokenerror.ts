@@ -1,7 +1,7 @@
 import * as oauth from 'oauth4webapi';
 import { isTielineError, TielineError } from '../errors.ts';
 import type { HttpResponse } from '../network/send.ts';
-import { scrub } from '../secret.ts';
+import { beginningOf, withoutTokens } from '../tokenshape.ts';
 import { isDistrusted, trustHint } from './distrust.ts';
 
 /** Errors of RFC 6749 §5.2 after which the grant is over, whatever is done with it. */
@@ -25,10 +25,14 @@ const isRevoked = ({ error, error_description: text = '' }: oauth.ResponseBodyEr
 /** Seconds, for a provider that does not say when to come back. */
 export const FIRST_WAIT = 5;
 
+/** How a token endpoint answered, and what takes out of a text what it was asked with. */
+type Asked = { readonly response?: HttpResponse; readonly scrub?: (text: string) => string };
+
 /** The failure of a token request in Tieline's terms: is it the grant, the client, or the moment? */
-export function tokenError(error: unknown, connector: string, last: HttpResponse | undefined): TielineError {
+export function tokenError(error: unknown, connector: string, last: Asked = {}): TielineError {
+  const { response, scrub } = last;
   if (error instanceof oauth.ResponseBodyError) {
-    const reason = [error.error, error.error_description].flatMap((it) => plain(it) ?? []).join(': ');
+    const reason = [error.error, error.error_description].flatMap((it) => plain(it, scrub) ?? []).join(': ');
     if (GRANT_IS_OVER.has(error.error)) {
       const what = isRevoked(error)
         ? 'says that this authorization was revoked'
@@ -47,11 +51,11 @@ export function tokenError(error: unknown, connector: string, last: HttpResponse
   }
   // What did not come from the network, such as an address that may not be reached, is the same at the next try.
   if (isTielineError(error) && !/^(?:upstream|response)_/.test(error.code)) return error;
-  const status = last ? ` (status ${last.status})` : '';
+  const status = response ? ` (status ${response.status})` : '';
   const what = isTielineError(error) ? `: ${error.message}` : status;
   return new TielineError('refresh_failed', `the token endpoint of ${connector} could not be used${what}`, {
     hint: isDistrusted(error) ? trustHint('auth.trustedCa', 'getOAuthConfig') : 'Try again in a while.',
-    retryAfter: secondsToWait(last) ?? FIRST_WAIT,
+    retryAfter: secondsToWait(response) ?? FIRST_WAIT,
     cause: withoutAnswer(error),
   });
 }
@@ -64,9 +68,12 @@ export function secondsToWait(last: Pick<HttpResponse, 'headers'> | undefined): 
   return wait > 0 ? Math.ceil(wait) : undefined;
 }
 
+const LONGEST_READ = 4_000;
+
 /** Provider text that may be shown: one line, bounded, no markup, nothing secret that was sent. */
-export const plain = (text: string | undefined): string | undefined =>
-  scrub(text ?? '')
+export const plain = (text: string | undefined, scrub: (text: string) => string = (it) => it): string | undefined =>
+  // A secret is looked for while it is whole: half a token is not found any more.
+  withoutTokens(scrub(beginningOf(text ?? '', LONGEST_READ)))
     .replace(/[<>\s\p{C}]+/gu, ' ')
     .trim()
     .slice(0, 200) || undefined;

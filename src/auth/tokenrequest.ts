@@ -117,10 +117,10 @@ const HINTS = {
 } as const;
 
 function failed(
-  { connector }: RenewContext,
+  { connector, secrets }: RenewContext,
   why: string,
   { code, hint = HINTS[code], ...more }: Failing,
 ): TielineError {
-  const message = plain(`the token request of ${connector} ${why}`) ?? '';
+  const message = plain(`the token request of ${connector} ${why}`, secrets?.scrub) ?? '';
   return new TielineError(code, message, { hint, ...more });
 }

@@ -4,6 +4,7 @@ import type { JsonSchema, Values } from '../connector/values.ts';
 import type { Scripts } from '../expression/sandbox.ts';
 import type { Scope } from '../expression/template.ts';
 import type { HttpRequest, Send, TlsMaterial } from '../network/send.ts';
+import type { Secrets } from '../secrets.ts';
 import type { Renewal } from './credential.ts';
 
 /** What a server asked to be answered with: the WWW-Authenticate header of its 401, answered for the `count`th time. */
@@ -69,6 +70,8 @@ export type RenewContext = {
   readonly scripts?: Scripts | undefined;
   /** When the whole has to be over, by `performance.now()`. */
   readonly endsAt?: number | undefined;
+  /** Told what the provider is asked with and gives. */
+  readonly secrets?: Secrets | undefined;
 };
 
 /** One way to authenticate. Each type is one file, and one line in `types.ts`. */

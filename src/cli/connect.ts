@@ -11,7 +11,7 @@ import type { Engine } from '../execute/engine.ts';
 import { signInAccount, signInKind } from '../execute/signin.ts';
 import { readIntegrations } from '../integration/accounts.ts';
 import { writeApp } from '../integration/app.ts';
-import { checkIdentifier, isPending } from '../integration/integration.ts';
+import { accountLabel, checkIdentifier, isPending } from '../integration/integration.ts';
 import { localPrincipal } from '../integration/principal.ts';
 import { openBrowser } from './browser.ts';
 import { listenForCallback } from './callback.ts';
@@ -61,7 +61,7 @@ export async function connect(name: string, options: ConnectOptions): Promise<vo
       if (!isTielineError(error) || error.code !== 'integration_exists') throw error;
       throw new TielineError(error.code, error.message, { hint: EXISTS_HINT });
     });
-    const account = typeof integration.account.label === 'string' ? integration.account.label : undefined;
+    const account = accountLabel(integration);
     print(
       { connector: connector.name, identifier: integration.identifier, account, isDefault, tested },
       options.json,

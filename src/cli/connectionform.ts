@@ -92,8 +92,9 @@ const headersOf = (line: string): Values =>
   Object.fromEntries(
     line
       .split(';')
-      .map((it) => /^\s*([^:]+?)\s*:\s*(.*?)\s*$/.exec(it))
-      .flatMap((it) => (it ? [[it[1] ?? '', it[2] ?? '']] : [])),
+      .filter((it) => it.includes(':'))
+      .map((it) => [it.slice(0, it.indexOf(':')).trim(), it.slice(it.indexOf(':') + 1).trim()] as const)
+      .filter(([name]) => name !== ''),
   );
 
 const namesOf = (line: string): Values =>

@@ -28,7 +28,7 @@ import { accountStatus } from '../execute/health.ts';
 import { signInKind } from '../execute/signin.ts';
 import { loadSandbox } from '../expression/sandbox.ts';
 import { localPrincipal } from '../integration/principal.ts';
-import { remember } from '../secret.ts';
+import { longestFirst, Secrets } from '../secrets.ts';
 import { openBrowser } from './browser.ts';
 import { signIn } from './connect.ts';
 import { askConnection } from './connectionform.ts';
@@ -49,21 +49,25 @@ export async function create({ input, force, json }: Input): Promise<void> {
 export const importFile = async (file: string, options: Input): Promise<void> =>
   addConnection(await readInput(file), options);
 
-async function addConnection(given: Values, { force, json }: Input): Promise<void> {
-  rememberSecrets(given);
-  const { lockVersion: _, ...fields } = given;
-  const connection = readConnection(fields);
-  await within(async (place) => {
-    const saving = await prepare(place, connection, {});
-    tell(await createConnection(place, { ...saving, force }), 'Created', saving, json);
+function addConnection(given: Values, { force, json }: Input): Promise<void> {
+  return secretsIn(given).guard(async () => {
+    const { lockVersion: _, ...fields } = given;
+    const connection = readConnection(fields);
+    await within(async (place) => {
+      const saving = await prepare(place, connection, {});
+      tell(await createConnection(place, { ...saving, force }), 'Created', saving, json);
+    });
   });
 }
 
 /** `tieline connections edit <name> --input <file>` */
 export async function edit(name: string, { input = '-', force, json }: Input): Promise<void> {
   const changes = await readInput(input);
-  rememberSecrets(changes);
-  await within(async (place) => {
+  await secretsIn(changes).guard(() => change(name, changes, { force, json }));
+}
+
+const change = (name: string, changes: Values, { force, json }: Input): Promise<void> =>
+  within(async (place) => {
     const stored = await openConnection(place, name, changes.lockVersion);
     const before = stored.value.connection;
     const { lockVersion: _, ...fields } = merged(before, changes);
@@ -77,7 +81,6 @@ export async function edit(name: string, { input = '-', force, json }: Input): P
     const saving = await prepare(place, next, stored.value);
     tell(await updateConnection(place, stored, { ...saving, force }), 'Changed', saving, json);
   });
-}
 
 /** Builds the connector, asks for what is still missing, and signs in where the authentication wants that. */
 async function prepare(place: Place, connection: Connection, before: Partial<ConnectionRecord>): Promise<Saving> {
@@ -249,10 +252,9 @@ async function readInput(source: string): Promise<Values> {
   });
 }
 
-/** Known as such before anything is done with them. */
-function rememberSecrets({ auth, secrets }: Values): void {
+/** What no failure may repeat of an input. */
+function secretsIn({ auth, secrets }: Values): Secrets {
   const fields = Object.entries((auth ?? {}) as Values).filter(([name]) => isSecretField(name));
-  for (const [, value] of [...fields, ...Object.entries((secrets ?? {}) as Values)]) {
-    if (typeof value === 'string') remember(value);
-  }
+  const given = [...fields, ...Object.entries((secrets ?? {}) as Values)].map(([, value]) => value);
+  return new Secrets(longestFirst(given.filter((it) => typeof it === 'string')));
 }

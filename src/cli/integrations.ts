@@ -2,7 +2,7 @@ import type { Engine } from '../execute/engine.ts';
 import { accountStatus } from '../execute/health.ts';
 import { disconnectAccount, revokeIntegration } from '../execute/revoke.ts';
 import { readAllIntegrations, renameIntegration, setDefaultIntegration, setDisabled } from '../integration/accounts.ts';
-import { checkIdentifier } from '../integration/integration.ts';
+import { accountLabel, checkIdentifier } from '../integration/integration.ts';
 import { localPrincipal } from '../integration/principal.ts';
 import type { Status } from '../integration/status.ts';
 import { openEngine } from './open.ts';
@@ -64,7 +64,7 @@ export async function listAccounts(engine: Engine): Promise<Row[]> {
         connector,
         identifier: it.identifier,
         isDefault: of.default === it.id,
-        account: typeof it.account.label === 'string' ? it.account.label : undefined,
+        account: accountLabel(it),
         option: it.option,
         createdAt: time(it.createdAt),
         ...status,

@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 import { isTielineError, TielineError } from '../errors.ts';
-import { visible } from '../log.ts';
-import { scrub } from '../secret.ts';
+import { visible, visibleJson } from '../label.ts';
+import { withoutTokens } from '../tokenshape.ts';
 
 /** Exit codes: done, failed, wrong usage. */
 export const EXIT = { done: 0, failed: 1, usage: 2 } as const;
@@ -10,13 +10,17 @@ const USAGE = new Set(['usage', 'arguments_invalid', 'connector_unknown', 'actio
 
 /** Prints a value: as JSON for programs, else as the text that `render` makes for people. */
 export function print<T>(value: T, json: boolean | undefined, render: (value: T) => string): void {
-  process.stdout.write(`${visible(scrub(json ? JSON.stringify(value, null, 2) : render(value)))}\n`);
+  show(json ? visibleJson(withoutTokens(JSON.stringify(value, null, 2))) : visible(withoutTokens(render(value))));
 }
 
 /** The same for a value with a secret that is shown this once, which no other output may show. */
 export function printSecret<T>(value: T, json: boolean | undefined, render: (value: T) => string): void {
-  process.stdout.write(`${visible(json ? JSON.stringify(value, null, 2) : render(value))}\n`);
+  show(json ? visibleJson(JSON.stringify(value, null, 2)) : visible(render(value)));
 }
+
+const show = (text: string): void => {
+  process.stdout.write(`${text}\n`);
+};
 
 /** More lines of one failure than these scroll its beginning away. */
 const MOST_LINES = 20;
@@ -25,9 +29,9 @@ const MOST_LINES = 20;
 export function fail(error: unknown, json: boolean | undefined): number {
   const known = isTielineError(error) ? error : new TielineError('internal', 'Tieline failed', { cause: error });
   const { code, message, hint, retryAfter } = known;
-  if (known !== error) process.stderr.write(`${visible(scrub(inspect(error)))}\n`);
+  if (known !== error) process.stderr.write(`${visible(withoutTokens(inspect(error)))}\n`);
   if (json) print({ error: { code, message, hint, retryAfter } }, true, () => '');
-  else if (known === error) process.stderr.write(`tieline: ${visible(scrub(told(known)))}\n`);
+  else if (known === error) process.stderr.write(`tieline: ${visible(withoutTokens(told(known)))}\n`);
   return USAGE.has(code) ? EXIT.usage : EXIT.failed;
 }
 

@@ -1,9 +1,8 @@
 import { createInterface } from 'node:readline/promises';
 import { Writable } from 'node:stream';
-import { type Field, formOf } from '../connector/schema.ts';
+import { formOf } from '../connector/schema.ts';
 import type { JsonSchema, Values } from '../connector/values.ts';
 import { TielineError } from '../errors.ts';
-import { remember } from '../secret.ts';
 
 /**
  * Asks at the terminal for the fields of a schema that are not given yet. Secret ones are not shown while typed.
@@ -14,7 +13,7 @@ export async function askFields(schema: JsonSchema, given: Values, what: string,
   const missing = Object.entries(fields).filter(([name]) => given[name] === undefined);
   if (!process.stdin.isTTY) {
     const needed = missing.map(([name]) => name).filter((name) => required.includes(name));
-    if (needed.length === 0) return keepSecret(given, fields);
+    if (needed.length === 0) return given;
     throw new TielineError('usage', `${what} needs ${needed.join(', ')}, and there is no terminal to ask at`, { hint });
   }
   if (missing.length > 0) process.stderr.write(`${what}\n`);
@@ -30,15 +29,7 @@ export async function askFields(schema: JsonSchema, given: Values, what: string,
       break;
     }
   }
-  return keepSecret(answers, fields);
-}
-
-/** What is secret is known as such before anything is done with it. */
-function keepSecret(values: Values, fields: Readonly<Record<string, Field>>): Values {
-  for (const [name, value] of Object.entries(values)) {
-    if (fields[name]?.secret === true && typeof value === 'string') remember(value);
-  }
-  return values;
+  return answers;
 }
 
 function typed(text: string, type: string | undefined): unknown {

@@ -4,9 +4,9 @@ import { formOf } from '../connector/schema.ts';
 import type { JsonSchema, Values } from '../connector/values.ts';
 import { TielineError } from '../errors.ts';
 import { optionNamed } from '../execute/connect.ts';
+import { withoutSecrets } from '../execute/redaction.ts';
 import { rehearse } from '../execute/rehearse.ts';
 import type { HttpRequest } from '../network/send.ts';
-import { scrub } from '../secret.ts';
 import { everyConnector } from './connectors.ts';
 import { parseObject } from './json.ts';
 import { print } from './output.ts';
@@ -44,18 +44,23 @@ export async function tryAction(name: string, entity: string, action: string, op
     settings,
     credentials: { accessToken: '<accessToken>' },
   };
-  const { requests, statements, result } = await rehearse(connector, rehearsal, ({ url }, i) => ({
+  const { requests, statements, secrets, result } = await rehearse(connector, rehearsal, ({ url }, i) => ({
     status,
     headers: { 'content-type': 'application/json' },
     bytes: samples[Math.min(i, samples.length - 1)] ?? Buffer.from('{}'),
     url,
   }));
+  const clean = <T>(value: T): T => withoutSecrets(value, secrets.texts) as T;
   const shaped = 'outcome' in result ? { data: result.outcome.data, meta: result.outcome.meta } : undefined;
   const error = 'error' in result ? { code: result.error.code, message: result.error.message } : undefined;
   if (error && requests.length + statements.length === 0 && 'error' in result) throw result.error;
-  const seen = samples.length > 0 ? { result: shaped, error } : {};
+  const seen: { result?: typeof shaped; error?: typeof error } = samples.length > 0 ? { result: shaped, error } : {};
   print(
-    { requests: requests.map(visible), ...(statements.length > 0 && { statements }), ...seen },
+    clean({
+      requests: requests.map((it) => visible(it, secrets.scrub)),
+      ...(statements.length > 0 && { statements }),
+      ...seen,
+    }),
     options.json,
     (it) =>
       [
@@ -66,8 +71,8 @@ export async function tryAction(name: string, entity: string, action: string, op
             ...(request.body === undefined ? [] : ['', request.body]),
           ].join('\n'),
         ),
-        ...statements.map(({ statement, parameters }) => `${statement}\n${JSON.stringify(parameters)}`),
-        ...(samples.length > 0 ? [JSON.stringify(shaped ?? { error }, null, 2)] : []),
+        ...(it.statements ?? []).map(({ statement, parameters }) => `${statement}\n${JSON.stringify(parameters)}`),
+        ...(samples.length > 0 ? [JSON.stringify(it.result ?? { error: it.error }, null, 2)] : []),
       ].join('\n\n'),
   );
 }
@@ -86,14 +91,14 @@ function standIns(schema: JsonSchema): Values {
   );
 }
 
-function visible({ method, url, headers, body }: HttpRequest) {
+function visible({ method, url, headers, body }: HttpRequest, scrub: (text: string) => string) {
   const text = body === undefined ? undefined : typeof body === 'string' ? body : '(multipart form)';
-  const shown = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, withScheme(value)]));
+  const shown = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, withScheme(value, scrub)]));
   return { method, url: decodeStandIns(url.href), headers: shown, body: text };
 }
 
 /** A header whose value is secret as a whole still tells by which scheme. */
-function withScheme(value: string): string {
+function withScheme(value: string, scrub: (text: string) => string): string {
   const [, scheme] = /^([A-Za-z]+) ./.exec(value) ?? [];
   return scheme !== undefined && scrub(value) === '[secret]' ? `${scheme} [secret]` : value;
 }

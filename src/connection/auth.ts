@@ -134,9 +134,16 @@ function bodyOf(body: Body, headers: Readonly<Record<string, string>>): Values {
   return { text: body.raw, contentType: contentType ?? 'application/json' };
 }
 
+const withQuotes = (text: string): string =>
+  text.replace(/\{\{\s*[A-Za-z_]\w*\s*\}\}/g, (name, at: number) => {
+    let before = at - 1;
+    while (/\s/.test(text.charAt(before))) before--;
+    return /[:[,]/.test(text.charAt(before)) ? `"${name}"` : name;
+  });
+
 /** JSON whose names in braces may also stand without quotes, where a number or an object goes. */
 function jsonOf(text: string): unknown {
-  for (const candidate of [text, text.replace(/(?<=[:[,]\s*)(\{\{\s*[A-Za-z_]\w*\s*\}\})/g, '"$1"')]) {
+  for (const candidate of [text, withQuotes(text)]) {
     try {
       return JSON.parse(candidate);
     } catch {

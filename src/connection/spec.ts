@@ -25,7 +25,7 @@ const address = z
   .refine((it) => !/[{}\s]/.test(it), 'holds a brace or a blank')
   .refine((it) => !/[?#]/.test(it), 'cannot hold ? or #')
   .refine((it) => !hasUser(it), 'cannot hold a user name or password: give them under auth')
-  .transform((it) => it.replace(/\/+$/, ''));
+  .transform((it) => withoutSlashes(it));
 
 const tokenAddress = z.url({ protocol: /^https?$/ }).refine((it) => !/[{}]/.test(it), 'holds a brace');
 
@@ -172,11 +172,21 @@ function withoutBlanks(given: unknown): unknown {
 const isMapping = (it: unknown): it is Record<string, unknown> =>
   it !== null && typeof it === 'object' && !Array.isArray(it);
 
+/** Without those at the end: an expression would begin to look for it at each. */
+function withoutSlashes(url: string): string {
+  let end = url.length;
+  while (url[end - 1] === '/') end--;
+  return url.slice(0, end);
+}
+
 /** A name as tool names take it; empty when nothing of it can stand in one. */
 function slug(title: string): string {
   const plain = title.normalize('NFKD').replace(/\p{M}/gu, '').toLowerCase();
-  const words = plain.replace(/[^a-z0-9]+/g, '_').replace(/^_+|_+$/g, '');
-  return (/^\d/.test(words) ? `api_${words}` : words).slice(0, 24).replace(/_+$/, '');
+  const words = plain
+    .replace(/[^a-z0-9]+/g, ' ')
+    .trim()
+    .replaceAll(' ', '_');
+  return (/^\d/.test(words) ? `api_${words}` : words).slice(0, 24).replace(/_$/, '');
 }
 
 function isCertificate(pemText: string): boolean {

@@ -22,9 +22,26 @@ export function withPlaces(tree: unknown, place: (name: string) => string | unde
   return Object.fromEntries(Object.entries(tree).map(([key, it]) => [key, withPlaces(it, place)]));
 }
 
+/** Where the query begins, behind the expressions in braces, which may have a question mark of their own. */
+function queryAt(text: string): number {
+  for (let at = 0; at < text.length; at++) {
+    if (text[at] === '?') return at;
+    const end = text.startsWith('{{', at) ? text.indexOf('}}', at + 2) : -1;
+    if (end >= 0) at = end + 1;
+    else if (text.startsWith('{{', at)) return indexOrEnd(text, '?', at);
+  }
+  return text.length;
+}
+
+const indexOrEnd = (text: string, what: string, from: number): number => {
+  const at = text.indexOf(what, from);
+  return at < 0 ? text.length : at;
+};
+
 /** A path that may carry a query, taken apart: the definition format keeps the two in places of their own. */
 export function splitPath(text: string): { readonly path: string; readonly query: Record<string, string | string[]> } {
-  const [, path = '', search = ''] = /^((?:\{\{.*?\}\}|[^?])*)\??(.*)$/s.exec(text) ?? [];
+  const mark = queryAt(text);
+  const [path, search] = [text.slice(0, mark), text.slice(mark + 1)];
   return { path: `/${path.replace(/^\/+/, '')}`, query: fieldsOf(search) };
 }
 

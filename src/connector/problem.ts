@@ -87,10 +87,11 @@ function expectation(issue: z.core.$ZodIssue): string {
   }
   if ('options' in issue && issue.options)
     return `expected one of ${issue.options.map((it) => `"${String(it)}"`).join('|')}`;
-  const kinds = issue.errors.flat().map((it) =>
-    expectation(it)
-      .replace(/^expected (one of )?/, '')
-      .replace(/, received .*$/, ''),
+  const kinds = issue.errors.flat().map(
+    (it) =>
+      expectation(it)
+        .replace(/^expected (one of )?/, '')
+        .split(', received ', 1)[0],
   );
   return `expected ${[...new Set(kinds)].join(' or ')}`;
 }

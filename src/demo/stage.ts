@@ -74,7 +74,7 @@ export async function setStage(accessTokenTtl: number): Promise<Stage> {
       const content = Buffer.concat(await Promise.all(files.map((it) => readFile(join(home, it)))));
       const forms = (text: string) => [
         text,
-        Buffer.from(text).toString('base64').replace(/=+$/, ''),
+        Buffer.from(text).toString('base64').replaceAll('=', ''),
         Buffer.from(text).toString('hex'),
       ];
       return texts.filter((text) => forms(text).some((form) => content.includes(form)));

@@ -3,7 +3,7 @@ import { readCredential } from '../auth/fresh.ts';
 import { refreshesDone } from '../auth/refreshes.ts';
 import { buildCatalog } from '../connector/catalog.ts';
 import type { Connector } from '../connector/connector.ts';
-import { formOf, withDefaults } from '../connector/schema.ts';
+import { withDefaults } from '../connector/schema.ts';
 import type { JsonSchema, Values } from '../connector/values.ts';
 import { TielineError } from '../errors.ts';
 import { madeOf } from '../execute/connect.ts';
@@ -19,7 +19,6 @@ import { addIntegration, credentialKey } from '../integration/accounts.ts';
 import { localPrincipal } from '../integration/principal.ts';
 import { memoryKeystore } from '../keystore/keystore.ts';
 import { createSender } from '../network/send.ts';
-import { remember } from '../secret.ts';
 import { readCredentials, shownCredentials } from './credentials.ts';
 import { type Description, describe } from './describe.ts';
 import { openDefinition } from './open.ts';
@@ -154,9 +153,5 @@ function readSettings({ settings }: Connector, given: Values = {}): Values {
 
 function readApp(schema: JsonSchema | undefined, app: Values = {}): Values {
   if (schema && Object.keys(app).length > 0) checkArguments(schema, app, 'app');
-  const { fields } = formOf(schema);
-  for (const [name, value] of Object.entries(app)) {
-    if (typeof value === 'string' && (!fields[name] || fields[name].secret)) remember(value);
-  }
   return app;
 }

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Credential, longestFirst } from '../auth/credential.ts';
+import type { Credential } from '../auth/credential.ts';
 import type { Ask, Challenge, VouchedUser } from '../auth/type.ts';
 import type { RetryRules as RetrySpec } from '../connector/actionspec.ts';
 import type { Connector } from '../connector/connector.ts';
@@ -10,7 +10,7 @@ import type { Scripts } from '../expression/sandbox.ts';
 import type { Scope } from '../expression/template.ts';
 import type { LinkedReach } from '../integration/integration.ts';
 import { type HttpRequest, type HttpResponse, type Sender, wasNotSent } from '../network/send.ts';
-import { remember } from '../secret.ts';
+import { Secrets } from '../secrets.ts';
 import { type Answer, readAnswer } from './answer.ts';
 import { type Authenticator, openAuthenticator, type Prepared } from './authenticator.ts';
 import { sendChallenged } from './challenge.ts';
@@ -57,8 +57,8 @@ export type Account = {
   /** The roots that expressions see. */
   scope(roots?: Roots): Scope;
   readonly scripts: Scripts;
-  /** Texts that must not leave with an answer, longest first. */
-  secrets(): readonly string[];
+  /** Texts that must not leave with an answer or an error. */
+  readonly secrets: Secrets;
   /** Where it was linked; undefined while it is being linked. */
   readonly linked: LinkedReach | undefined;
   dispose(): void;
@@ -82,20 +82,14 @@ export type AccountOptions = AccountParts & {
 export function openAccount(options: AccountOptions): Account {
   const { connector, id, sender, now, signal, endsAt = performance.now() + LONGEST_CALL_MS } = options;
   const server = connector.server();
-  let secrets: readonly string[] = NONE;
-  const own = openAuthenticator(options, keep);
+  const secrets = new Secrets();
+  const own = openAuthenticator(options, secrets);
   const { scripts } = own;
   let delegate: Promise<Authenticator> | undefined;
 
-  function keep(used: readonly string[]): void {
-    for (const it of used) remember(it);
-    const more = used.filter((it) => !secrets.includes(it));
-    if (more.length > 0) secrets = secrets.length === 0 ? used : longestFirst([...secrets, ...more]);
-  }
-
   /** What authenticates the requests in place of this account. */
   async function delegated(open: NonNullable<AccountOptions['delegate']>): Promise<Authenticator> {
-    delegate ??= (async () => openAuthenticator(await open(own.current() ?? (await own.take())), keep))();
+    delegate ??= (async () => openAuthenticator(await open(own.current() ?? (await own.take())), secrets))();
     return delegate;
   }
 
@@ -114,7 +108,7 @@ export function openAccount(options: AccountOptions): Account {
       page,
       scripts,
     });
-    const visible = by === own ? undefined : (it: StreamEvent) => withoutSecrets(it, secrets);
+    const visible = by === own ? undefined : (it: StreamEvent) => withoutSecrets(it, secrets.texts);
     const onCount = onEvent && ((_: StreamEvent, count: number) => onEvent(count));
     const stream = plan.stream && streamOf(plan.stream, mine.scope, scripts, onCount, visible);
     const more = { followRedirects: plan.followRedirects || undefined, ...(stream && { onData: watch(stream) }) };
@@ -133,14 +127,14 @@ export function openAccount(options: AccountOptions): Account {
       const authenticate = async (it: HttpRequest) => other.authenticate(await mine.authenticate(it), next());
       return send(built, { ...more, authenticate });
     });
-    const response = redactedResponse(given, secrets);
+    const response = redactedResponse(given, secrets.texts);
     return { response, answer: readAnswer(response, expected, stream) };
   }
 
   return {
     scripts,
     linked: options.linked,
-    secrets: () => secrets,
+    secrets,
     scope: (roots) => own.scopeOf(own.current() ?? NO_CREDENTIAL, roots),
     dispose() {
       own.dispose();
@@ -169,7 +163,7 @@ export function openAccount(options: AccountOptions): Account {
       let waited = 0;
       const failureIn = ({ answer }: Attempt, retryAfter?: number) => {
         const scope = own.scopeOf(ownCredential(by, credential), request.roots);
-        return failureOf(request.errors, answer, scope, { scripts, retryAfter, isWrite });
+        return failureOf(request.errors, answer, scope, { scripts, retryAfter, isWrite, scrub: secrets.scrub });
       };
       for (let count = 1; ; count++) {
         if (id !== undefined && waitLeft(id) > 0) waited += await awaitProvider(id, waited, deadline - now(), signal);
@@ -224,8 +218,6 @@ function answering(
 ): Promise<HttpResponse> {
   return challenges ? sendChallenged({ ...challenges, origin, send }) : send(() => undefined);
 }
-
-const NONE: readonly string[] = [];
 
 const NO_CREDENTIAL: Credential = { version: 0, input: {}, values: {}, obtainedAt: 0 };
 

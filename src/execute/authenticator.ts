@@ -1,13 +1,15 @@
 import { randomBytes } from 'node:crypto';
 import { type ApiClient, apiClient } from '../auth/apiclient.ts';
-import { type Credential, secretsOf } from '../auth/credential.ts';
+import type { Credential } from '../auth/credential.ts';
 import type { Challenge, Moment } from '../auth/type.ts';
-import { authType, inputSchema } from '../auth/types.ts';
+import { authType } from '../auth/types.ts';
 import { Scripts } from '../expression/sandbox.ts';
 import type { Scope } from '../expression/template.ts';
 import type { HttpRequest } from '../network/send.ts';
 import { SHORTEST_SECRET } from '../secret.ts';
+import type { Secrets } from '../secrets.ts';
 import type { AccountOptions } from './account.ts';
+import { accountSecrets } from './accountsecrets.ts';
 import { accountReach, type Reach } from './reach.ts';
 import { accountScope, type Roots, withRoots } from './scope.ts';
 
@@ -35,13 +37,10 @@ export type Prepared = {
   authenticate(request: HttpRequest, challenge?: Challenge): HttpRequest | Promise<HttpRequest>;
 };
 
-/** Told the secrets that are used, also in the form in which they travel. */
-type Keep = (secrets: readonly string[]) => void;
-
-export function openAuthenticator(options: AccountOptions, keep: Keep): Authenticator {
+/** `secrets` is told those that are used, also in the form in which they travel. */
+export function openAuthenticator(options: AccountOptions, secrets: Secrets): Authenticator {
   const { connector, option, now, user } = options;
-  const scripts = new Scripts({ functions: connector.functions });
-  const schema = inputSchema(option);
+  const scripts = new Scripts({ functions: connector.functions, scrub: secrets.scrub });
   const type = authType(option);
   let current: Credential | undefined;
   const scopeOf = (credential: Credential, roots?: Roots): Scope => withRoots(accountScope(options, credential), roots);
@@ -52,7 +51,7 @@ export function openAuthenticator(options: AccountOptions, keep: Keep): Authenti
     current: () => current,
     async take(rejectedVersion) {
       current = await options.credentials(rejectedVersion);
-      keep(secretsOf(current, schema));
+      secrets.keep(accountSecrets(options, current).texts);
       return current;
     },
     using(credential, roots) {
@@ -72,7 +71,7 @@ export function openAuthenticator(options: AccountOptions, keep: Keep): Authenti
           const made = client?.apply(unsigned) ?? unsigned;
           const moment: Moment = { now: now(), nonce, scripts, user, hosts: reach.hosts, challenge };
           const kept = (signed: HttpRequest): HttpRequest => {
-            keepAdded(unsigned, signed, keep);
+            keepAdded(unsigned, signed, secrets);
             return signed;
           };
           const signed = type.apply(option, scope, made, moment);
@@ -87,20 +86,20 @@ export function openAuthenticator(options: AccountOptions, keep: Keep): Authenti
 const nonce = (): string => randomBytes(16).toString('hex');
 
 /** What authentication put into headers and query: as it travels a secret may have a form of its own. */
-function keepAdded(unsigned: HttpRequest, signed: HttpRequest, keep: Keep): void {
+export function keepAdded(unsigned: HttpRequest, signed: HttpRequest, secrets: Secrets): void {
   for (const name in signed.headers) {
     const value = signed.headers[name];
-    if (value !== undefined && unsigned.headers[name] !== value) keepText(name, value, keep);
+    if (value !== undefined && unsigned.headers[name] !== value) keepText(name, value, secrets);
   }
   if (signed.url === unsigned.url || signed.url.search === unsigned.url.search) return;
   for (const [name, value] of signed.url.searchParams) {
-    if (unsigned.url.searchParams.get(name) !== value) keepText(name, value, keep);
+    if (unsigned.url.searchParams.get(name) !== value) keepText(name, value, secrets);
   }
 }
 
-function keepText(name: string, value: string, keep: Keep): void {
+function keepText(name: string, value: string, secrets: Secrets): void {
   if (/(?:^|-)date$/i.test(name)) return;
   const credential = value.slice(value.lastIndexOf(' ') + 1);
   // With the name of a scheme before it, it is found all the same, unless it is too short to be looked for.
-  keep([credential.length < SHORTEST_SECRET ? value : credential]);
+  secrets.keep([credential.length < SHORTEST_SECRET ? value : credential]);
 }

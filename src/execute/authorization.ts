@@ -4,7 +4,6 @@ import { type ErrorCode, TielineError } from '../errors.ts';
 import { newSecret } from '../integration/issuedsecret.ts';
 import type { Keystore } from '../keystore/keystore.ts';
 import { type StoreKey, storeKey } from '../keystore/store.ts';
-import { remember } from '../secret.ts';
 import type { DevicePending } from './signin.ts';
 
 /** A request that a person link an account of a user, made by a program or an agent: what stands behind a link. */
@@ -86,15 +85,12 @@ export async function createAuthorization(
 ): Promise<Authorization> {
   const authorization = { ...wanted, id: newSecret(), expiresAt: now + life };
   await keystore.write(requestKey(authorization.id), authorization, KEPT);
-  remember(authorization.id);
   return authorization;
 }
 
 /** The request of an id, also when it has expired. */
 export async function readAuthorization(keystore: Keystore, id: string): Promise<Authorization | undefined> {
-  const authorization = (await keystore.read<Authorization>(requestKey(id)))?.value;
-  if (authorization) remember(id);
-  return authorization;
+  return (await keystore.read<Authorization>(requestKey(id)))?.value;
 }
 
 export const readProgress = async (

@@ -1,8 +1,9 @@
-import { type Credential, isDue, renewed, secretsOf } from '../auth/credential.ts';
+import { type Credential, isDue, renewed } from '../auth/credential.ts';
 import { askMethod, grantedBy, sourceOf } from '../auth/method.ts';
 import { templateTree } from '../auth/option.ts';
 import type { Granted } from '../auth/type.ts';
 import { inputSchema, renewalFor } from '../auth/types.ts';
+import { cleanError } from '../cleanerror.ts';
 import type { RequestRule } from '../connector/actionspec.ts';
 import type { AuthOption, Connector } from '../connector/connector.ts';
 import { planError, planRequest } from '../connector/plan.ts';
@@ -14,10 +15,11 @@ import { addIntegration, connectPending, readIntegrations, reconnectIntegration 
 import { checkIdentifier, type Integration, isPending, type LinkedReach } from '../integration/integration.ts';
 import type { Principal } from '../integration/principal.ts';
 import { log } from '../log.ts';
-import { remember } from '../secret.ts';
 import { type Account, openAccount } from './account.ts';
+import { accountSecrets } from './accountsecrets.ts';
 import { testByFunction } from './accounttest.ts';
 import type { Engine } from './engine.ts';
+import { type Identity, shownFacts } from './identity.ts';
 import { delegateOf, withTarget } from './proxy.ts';
 import { boundSend, linkedReach, reachOf } from './reach.ts';
 import { askOf, renewCredential } from './renew.ts';
@@ -57,12 +59,23 @@ export async function connectAccount(engine: Engine, who: Principal, wanted: Con
   await loadSandbox();
   const connector = engine.catalog.connector(wanted.connector);
   const option = optionNamed(connector, wanted.option);
+  const app = await engine.app(connector.name, who.organization);
+  const secrets = accountSecrets(
+    { connector, option, app },
+    { input: wanted.input, values: wanted.tokens?.values ?? {} },
+  );
+  return secrets.guard(() => connect(engine, who, wanted, { connector, option, app }));
+}
+
+type Place = { readonly connector: Connector; readonly option: AuthOption; readonly app: Values };
+
+async function connect(engine: Engine, who: Principal, wanted: ConnectInput, place: Place): Promise<Connected> {
+  const { connector, option, app } = place;
   const typed = withoutBlanks(wanted.input);
   checkArguments(inputSchema(option), typed, 'the connection parameters');
   const input = await withTarget(engine, who, connector, option, typed);
   const settings = connector.settings ? withDefaults(connector.settings, wanted.settings ?? {}) : {};
   if (connector.settings) checkArguments(connector.settings, settings, 'the settings');
-  const app = await engine.app(connector.name, who.organization);
   const probe = await probeAccount(engine, who, connector, option, { app, settings, input, tokens: wanted.tokens });
   const { credential, facts, tested, reach } = probe;
   const parts = { option, app, settings, facts, linked: reach };
@@ -137,7 +150,7 @@ export function optionNamed(connector: Connector, key: string | undefined): Auth
   });
 }
 
-type Facts = Values & { readonly key?: string; readonly label?: string; readonly identifier?: string };
+type Facts = Values & Identity;
 
 type Probe = {
   readonly credential: Credential;
@@ -186,15 +199,22 @@ async function probeAccount(
   });
   try {
     if (connector.transport === 'sql') {
-      const found = await probeSql(engine.sql, account, connector);
-      return { credential: { ...credential, version: 1 }, ...found, tested: true };
+      const { facts, reach } = await probeSql(engine.sql, account, connector);
+      return {
+        credential: { ...credential, version: 1 },
+        facts: shownFacts(facts, account.secrets),
+        reach,
+        tested: true,
+      };
     }
     if (renewal) await account.ready(); // a login that gives no token is found out here
     const tested = await testAccount(account, connector, option);
-    const facts = { ...given, ...(await identify(account, connector)) };
+    const facts = shownFacts({ ...given, ...(await identify(account, connector)) }, account.secrets);
     const scope = accountScope({ ...parts, facts }, credential);
     const reach = linkedReach(reachOf({ connector, scope }, account.scripts));
     return { credential: { ...credential, version: 1 }, facts, tested, reach };
+  } catch (error) {
+    throw cleanError(error, account.secrets.scrub);
   } finally {
     account.dispose();
   }
@@ -210,12 +230,13 @@ export async function madeOf(
   const { option } = parts;
   const method = option.methods.getCredentialsFromConnectionParameters;
   if (!method) return { values: typed.input };
-  for (const secret of secretsOf(typed, inputSchema(option))) remember(secret);
   const scope = accountScope(parts, typed);
-  const scripts = new Scripts({ functions: connector.functions });
+  const secrets = accountSecrets({ connector, ...parts }, typed);
+  const scripts = new Scripts({ functions: connector.functions, scrub: secrets.scrub });
   try {
     const ask = askOf(connector, boundSend(engine.sender, { connector, scope }, scripts, undefined), scripts);
-    return grantedBy(await askMethod(method, { scope, scripts, ask }), engine.now());
+    const made = await secrets.guard(() => askMethod(method, { scope, scripts, ask }));
+    return grantedBy(made, engine.now());
   } finally {
     scripts.dispose();
   }

@@ -1,3 +1,4 @@
+import { cleanError } from '../cleanerror.ts';
 import type { Action } from '../connector/action.ts';
 import type { Connector } from '../connector/connector.ts';
 import { withDefaults } from '../connector/schema.ts';
@@ -5,7 +6,7 @@ import type { Values } from '../connector/values.ts';
 import { LONGEST_CALL_MS } from '../deadline.ts';
 import { loadSandbox } from '../expression/sandbox.ts';
 import { readIntegrations } from '../integration/accounts.ts';
-import type { Integration } from '../integration/integration.ts';
+import { accountLabel, type Integration } from '../integration/integration.ts';
 import type { Principal } from '../integration/principal.ts';
 import { resolveIntegration } from '../integration/resolve.ts';
 import { openAccount } from './account.ts';
@@ -121,10 +122,10 @@ async function run(engine: Engine, who: Principal, it: Run): Promise<OutcomeJson
     const { shaped, next, secrets } = plan.sql
       ? await runSql(engine.sql, account, plan.sql, { connector, action, args, page, signal: call.signal, endsAt })
       : await runRequests({ account, action, plan, args, page, onProgress: call.onProgress });
-    const identity = integration.account.label;
+    const identity = accountLabel(integration);
     const meta: Meta = {
       integration: integration.identifier,
-      ...(typeof identity === 'string' && identity !== integration.identifier && { account: identity }),
+      ...(identity !== undefined && identity !== integration.identifier && { account: identity }),
       ...(plan.pagination && {
         page: next
           ? { cursor: sealCursor(engine.keystore, place, plan.pagination, { ...page, position: next }), hasMore: true }
@@ -133,6 +134,8 @@ async function run(engine: Engine, who: Principal, it: Run): Promise<OutcomeJson
     };
     const file = shaped.file && fileWithoutSecrets(shaped.file, secrets);
     return { ...fitResult({ ...redactedData(shaped.data, secrets), meta }), ...(file && { file }) };
+  } catch (error) {
+    throw cleanError(error, account.secrets.scrub);
   } finally {
     account.dispose();
   }

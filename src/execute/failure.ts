@@ -2,8 +2,17 @@ import type { ErrorPlan } from '../connector/plan.ts';
 import { type ErrorCode, isTielineError, TielineError } from '../errors.ts';
 import type { Scripts } from '../expression/sandbox.ts';
 import type { Scope, Template } from '../expression/template.ts';
-import { scrub } from '../secret.ts';
+import { beginningOf, withoutTokens } from '../tokenshape.ts';
 import type { Answer } from './answer.ts';
+
+export type FailureOptions = {
+  readonly scripts: Scripts | undefined;
+  readonly retryAfter: number | undefined;
+  /** Whether the request may have changed something, and is not safe to repeat. */
+  readonly isWrite?: boolean | undefined;
+  /** Takes out of a text what may not be shown. */
+  readonly scrub: (text: string) => string;
+};
 
 /**
  * The failure that an answer means, or undefined: the definition's rules first, as some providers say `ok: false`
@@ -14,7 +23,7 @@ export function failureOf(
   rules: readonly ErrorPlan[],
   answer: Answer,
   scope: Scope,
-  options: { scripts: Scripts | undefined; retryAfter: number | undefined; isWrite?: boolean },
+  options: FailureOptions,
 ): TielineError | undefined {
   const inScope = { ...scope, response: answer };
   const read: Read = (template) => {
@@ -26,17 +35,20 @@ export function failureOf(
       throw error;
     }
   };
-  const textOf = (template: Template | undefined) => tidy(read(template));
+  const clean: Clean = (text) => tidy(text, options.scrub);
+  const textOf = (template: Template | undefined) => clean(read(template));
   const rule = rules.find((it) => matches(it, answer, read));
   if (!rule && answer.status < 400) return answer.status < 300 ? undefined : redirectFailure(answer);
   const code = rule?.code ?? codeOf(answer.status, options.isWrite);
-  const said = textOf(rule?.message) ?? messageIn(answer.body);
+  const said = textOf(rule?.message) ?? messageIn(answer.body, clean);
   const told = `the provider answered ${answer.status}${said ? `: ${said}` : ''}`;
   return new TielineError(code, code === 'outcome_unknown' ? `${told}; whether it was done is not known` : told, {
     hint: textOf(rule?.hint) ?? HINTS[code],
     retryAfter: code === 'rate_limited' || code === 'upstream_failed' ? options.retryAfter : undefined,
   });
 }
+
+type Clean = (text: unknown) => string | undefined;
 
 type Read = (template: Template | undefined) => unknown;
 
@@ -92,12 +104,12 @@ function redirectFailure(answer: Answer): TielineError {
 }
 
 /** The message of an error body in the forms that most APIs use. Web pages are not repeated. */
-function messageIn(body: unknown): string | undefined {
-  if (typeof body === 'string') return /^\s*</.test(body) ? undefined : tidy(body);
+function messageIn(body: unknown, clean: Clean): string | undefined {
+  if (typeof body === 'string') return /^\s*</.test(body) ? undefined : clean(body);
   if (body === null || typeof body !== 'object') return undefined;
   const { message, error, error_description: description, detail, title, errors, errorMessages } = body as Fields;
   for (const said of [message, description, error, detail, title, first(errors), first(errorMessages)]) {
-    const found = typeof said === 'string' ? tidy(said) : messageIn(said);
+    const found = typeof said === 'string' ? clean(said) : messageIn(said, clean);
     if (found) return found;
   }
   return undefined;
@@ -111,10 +123,10 @@ const LONGEST_READ = 4_000;
 const LONGEST_MESSAGE = 300;
 
 /** Provider text as one bounded line without markup or invisible characters. */
-function tidy(text: unknown): string | undefined {
+function tidy(text: unknown, scrub: (text: string) => string): string | undefined {
   if (typeof text !== 'string') return undefined;
   // A secret is looked for while it is whole: half a token is not found any more.
-  const line = scrub(text.slice(0, LONGEST_READ))
+  const line = withoutTokens(scrub(beginningOf(text, LONGEST_READ)))
     .replace(/<[^<>]{0,200}>/g, ' ')
     .replace(/[\p{C}\s]+/gu, ' ')
     .trim();

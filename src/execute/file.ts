@@ -32,7 +32,7 @@ export function fileBytes(file: FileValue): Uint8Array<ArrayBuffer> {
 /** Bytes of base64 or base64url text, or undefined when it is neither. */
 export function decodeBase64(text: string): Uint8Array<ArrayBuffer> | undefined {
   const compact = text.replace(/\s+/g, '');
-  if (!/^[A-Za-z0-9+/_-]*={0,2}$/.test(compact) || compact.replace(/=+$/, '').length % 4 === 1) return undefined;
+  if (!/^[A-Za-z0-9+/_-]*={0,2}$/.test(compact) || compact.replaceAll('=', '').length % 4 === 1) return undefined;
   return new Uint8Array(Buffer.from(compact, 'base64'));
 }
 

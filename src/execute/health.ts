@@ -66,12 +66,14 @@ export async function testIntegration(engine: Engine, who: Principal, integratio
   const options = await accountOptions(engine, who, connector, integration);
   const account = openAccount(options);
   try {
-    if (connector.transport === 'sql') {
-      await probeSql(engine.sql, account, connector);
-      return true;
-    }
-    await account.ready(); // a token that has to be got first is got, also where nothing is asked with it
-    return await testAccount(account, connector, options.option);
+    return await account.secrets.guard(async () => {
+      if (connector.transport === 'sql') {
+        await probeSql(engine.sql, account, connector);
+        return true;
+      }
+      await account.ready(); // a token that has to be got first is got, also where nothing is asked with it
+      return testAccount(account, connector, options.option);
+    });
   } finally {
     account.dispose();
   }

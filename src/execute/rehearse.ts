@@ -7,8 +7,11 @@ import { addIntegration } from '../integration/accounts.ts';
 import { localPrincipal } from '../integration/principal.ts';
 import { memoryKeystore } from '../keystore/keystore.ts';
 import type { HttpRequest, HttpResponse, Sender } from '../network/send.ts';
+import type { Secrets } from '../secrets.ts';
 import { bindNamed, requireReading, requireWritable } from '../sql/statement.ts';
+import { accountSecrets } from './accountsecrets.ts';
 import { noAudit } from './audit.ts';
+import { keepAdded } from './authenticator.ts';
 import { optionNamed } from './connect.ts';
 import { execute } from './execute.ts';
 import { openPolicy } from './policy.ts';
@@ -33,6 +36,8 @@ export type Statement = { readonly statement: string; readonly parameters: Value
 export type Rehearsed = {
   readonly requests: readonly HttpRequest[];
   readonly statements: readonly Statement[];
+  /** What of all this may not be shown. */
+  readonly secrets: Secrets;
   readonly result: { readonly outcome: Outcome } | { readonly error: TielineError };
 };
 
@@ -46,10 +51,15 @@ export async function rehearse(
   rehearsal: Rehearsal,
   respond: (request: HttpRequest, index: number) => HttpResponse,
 ): Promise<Rehearsed> {
+  const { entity, action, args, app = {}, input = {}, settings = {}, account = {}, credentials = {} } = rehearsal;
+  const option = optionNamed(connector, rehearsal.option);
+  const values = { ...input, ...credentials };
+  const secrets = accountSecrets({ connector, option, app }, { input, values });
   const requests: HttpRequest[] = [];
   const sender: Sender = {
     send: async (unsigned, { authenticate }) => {
       const request = authenticate ? await authenticate(unsigned) : unsigned;
+      keepAdded(unsigned, request, secrets);
       requests.push(request);
       return respond(request, requests.length - 1);
     },
@@ -57,8 +67,6 @@ export async function rehearse(
   };
   const statements: Statement[] = [];
   const keystore = await memoryKeystore();
-  const { entity, action, args, app = {}, input = {}, settings = {}, account = {}, credentials = {} } = rehearsal;
-  const option = optionNamed(connector, rehearsal.option);
   const now = Date.now();
   const target = standInFor(connector, option);
   const other =
@@ -76,7 +84,7 @@ export async function rehearse(
     {
       version: 1,
       input: { ...input, ...(other && { integration: other.id }) },
-      values: { ...input, ...credentials },
+      values,
       obtainedAt: now,
     },
   );
@@ -93,10 +101,10 @@ export async function rehearse(
   };
   try {
     const call = { connector: connector.name, entity, action, params: args };
-    return { requests, statements, result: { outcome: await execute(engine, localPrincipal, call) } };
+    return { requests, statements, secrets, result: { outcome: await execute(engine, localPrincipal, call) } };
   } catch (error) {
     if (!isTielineError(error)) throw error;
-    return { requests, statements, result: { error } };
+    return { requests, statements, secrets, result: { error } };
   } finally {
     await keystore.close();
   }

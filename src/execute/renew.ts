@@ -1,12 +1,12 @@
-import { type Credential, secretsOf } from '../auth/credential.ts';
+import type { Credential } from '../auth/credential.ts';
 import type { Ask, Granted } from '../auth/type.ts';
-import { inputSchema, renewalFor } from '../auth/types.ts';
+import { renewalFor } from '../auth/types.ts';
 import type { Connector } from '../connector/connector.ts';
 import { Scripts } from '../expression/sandbox.ts';
 import { compileTemplate } from '../expression/template.ts';
 import type { Send } from '../network/send.ts';
-import { remember } from '../secret.ts';
 import type { AccountOptions } from './account.ts';
+import { accountSecrets } from './accountsecrets.ts';
 import { readAnswer } from './answer.ts';
 import { boundSend } from './reach.ts';
 import { buildRequest, withBase } from './request.ts';
@@ -25,15 +25,16 @@ export async function renewCredential(
   const { connector, option, sender, now } = options;
   const renewal = renewalFor(option);
   if (!renewal) throw new Error(`${option.key} is never renewed`);
-  for (const secret of secretsOf(credential, inputSchema(option))) remember(secret);
+  const secrets = accountSecrets(options, credential);
   const scope = accountScope(options, credential);
-  const scripts = new Scripts({ functions: connector.functions });
+  const scripts = new Scripts({ functions: connector.functions, scrub: secrets.scrub });
   const endsAt = performance.now() + LONGEST_RENEWAL;
   try {
     // Shared by all callers, so that no one caller's cancellation may end it.
     const send = boundSend(sender, { connector, scope, linked: options.linked }, scripts, undefined, endsAt);
     const ask = askOf(connector, send, scripts);
-    return await renewal.renew({ connector: connector.name, option, scope, send, ask, scripts, now: now(), endsAt });
+    const context = { connector: connector.name, option, scope, send, ask, scripts, now: now(), endsAt, secrets };
+    return await secrets.guard(() => renewal.renew(context));
   } finally {
     scripts.dispose();
   }

@@ -136,8 +136,10 @@ function httpDate(text: string): number {
 
 const UNIT_MS: Readonly<Record<string, number>> = { d: 86_400_000, h: 3_600_000, m: 60_000, s: 1_000, ms: 1 };
 
+const LONGEST_DURATION = 100;
+
 function duration(text: string): number {
-  if (!/^(?:\d+(?:\.\d+)?(?:ms|[dhms]))+$/.test(text)) return Number.NaN;
+  if (text.length > LONGEST_DURATION || !/^(?:\d+(?:\.\d+)?(?:ms|[dhms]))+$/.test(text)) return Number.NaN;
   const parts = text.matchAll(/(\d+(?:\.\d+)?)(ms|[dhms])/g);
   return [...parts].reduce((sum, [, amount, unit = '']) => sum + Number(amount) * (UNIT_MS[unit] ?? Number.NaN), 0);
 }

@@ -8,6 +8,7 @@ import { credentialKey, readIntegrations, removeIntegration, wipeCredential } fr
 import { type Integration, type Integrations, isPending } from '../integration/integration.ts';
 import type { Principal } from '../integration/principal.ts';
 import { findConnected, findIntegration } from '../integration/resolve.ts';
+import { accountSecrets } from './accountsecrets.ts';
 import type { Engine } from './engine.ts';
 import { boundSend } from './reach.ts';
 import { askOf } from './renew.ts';
@@ -39,11 +40,13 @@ export async function endTokens(
   await loadSandbox();
   const { option, linked } = parts;
   const scope = accountScope(parts, credential);
-  const scripts = new Scripts({ functions: connector.functions });
+  const secrets = accountSecrets({ connector, ...parts }, credential);
+  const scripts = new Scripts({ functions: connector.functions, scrub: secrets.scrub });
   try {
     const send = boundSend(sender, { connector, scope, linked }, scripts, undefined);
     const ask = askOf(connector, send, scripts);
-    return await revokeTokens({ connector: connector.name, option, scope, send, ask, scripts, now: now() });
+    const context = { connector: connector.name, option, scope, send, ask, scripts, now: now(), secrets };
+    return await secrets.guard(() => revokeTokens(context));
   } finally {
     scripts.dispose();
   }

@@ -2,15 +2,14 @@ import { type Authorization, beginAuthorization, finishAuthorization } from '../
 import { askDevice, beginDevice, type DeviceSignIn, patiently, waitForDevice } from '../auth/device.ts';
 import { beginOAuth1, finishOAuth1, type OAuth1Authorization } from '../auth/oauth1flow.ts';
 import type { Ask, Granted } from '../auth/type.ts';
-import { inputSchema } from '../auth/types.ts';
 import type { AuthOption, Connector } from '../connector/connector.ts';
-import { formOf } from '../connector/schema.ts';
 import type { Values } from '../connector/values.ts';
 import { loadSandbox, Scripts } from '../expression/sandbox.ts';
 import type { Scope } from '../expression/template.ts';
 import type { Principal } from '../integration/principal.ts';
 import type { Send } from '../network/send.ts';
-import { remember } from '../secret.ts';
+import type { Secrets } from '../secrets.ts';
+import { accountSecrets } from './accountsecrets.ts';
 import type { Engine } from './engine.ts';
 import { boundSend } from './reach.ts';
 import { askOf } from './renew.ts';
@@ -129,7 +128,13 @@ export async function signInAccount(
   return finishSignIn(engine, who, connector, option, pending, await arrived());
 }
 
-type Reached = { readonly send: Send; readonly ask: Ask; readonly scripts: Scripts; readonly now: number };
+type Reached = {
+  readonly send: Send;
+  readonly ask: Ask;
+  readonly scripts: Scripts;
+  readonly now: number;
+  readonly secrets: Secrets;
+};
 
 /** What a sign-in sees and how it reaches the provider. */
 async function within<T>(
@@ -141,16 +146,14 @@ async function within<T>(
   work: (scope: Scope, reached: Reached) => Promise<T>,
 ): Promise<T> {
   await loadSandbox();
-  const { fields } = formOf(inputSchema(option));
-  for (const [name, value] of Object.entries(input)) {
-    if (fields[name]?.secret === true && typeof value === 'string') remember(value);
-  }
   const app = await engine.app(connector.name, who.organization);
+  const secrets = accountSecrets({ connector, option, app }, { input, values: {} });
   const scope: Scope = { app, input, secrets: input, credentials: input, settings: {}, account: {} };
-  const scripts = new Scripts({ functions: connector.functions });
+  const scripts = new Scripts({ functions: connector.functions, scrub: secrets.scrub });
   try {
     const send = boundSend(engine.sender, { connector, scope }, scripts, undefined);
-    return await work(scope, { send, ask: askOf(connector, send, scripts), scripts, now: engine.now() });
+    const reached = { send, ask: askOf(connector, send, scripts), scripts, now: engine.now(), secrets };
+    return await secrets.guard(() => work(scope, reached));
   } finally {
     scripts.dispose();
   }

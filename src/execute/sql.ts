@@ -1,4 +1,3 @@
-import { longestFirst } from '../auth/credential.ts';
 import type { Action } from '../connector/action.ts';
 import type { Connector } from '../connector/connector.ts';
 import type { SqlPlan } from '../connector/plan.ts';
@@ -53,7 +52,7 @@ export async function runSql(open: OpenSql | undefined, account: Account, plan: 
     return {
       shaped,
       next: reads && response.hasMore ? { number: offset + (response.rows?.length ?? 0) } : undefined,
-      secrets: secretsOf(account, address),
+      secrets: account.secrets.texts,
     };
   } finally {
     await connection.close();
@@ -76,6 +75,8 @@ async function connect(open: OpenSql = sqlWithin({ allowPrivate: [] }), account:
   await account.ready();
   const fields = connector.server().address.evaluate(account.scope(), account.scripts);
   const address = readAddress(asFields(fields, 'the address of a database'));
+  // The URL is one secret; the password in it is another.
+  if (address.driver !== 'sqlite' && address.password !== undefined) account.secrets.keep([address.password]);
   if (account.linked && isMovable(connector.server().address)) checkHome(connector, homeOf(address), account.linked);
   return { address, connection: await open(address) };
 }
@@ -99,10 +100,4 @@ function asFields(value: unknown = {}, what: string): Values {
 /** A write that was done must not end as a failure because what it returned is too long. */
 function withinResult(done: Execution): Execution {
   return JSON.stringify(done).length <= LONGEST_RESULT ? done : { ...done, rows: [], hasMore: true };
-}
-
-/** The URL is one secret; the password in it is another. */
-function secretsOf(account: Account, address: SqlAddress): readonly string[] {
-  const { password } = address.driver === 'sqlite' ? {} : address;
-  return password === undefined ? account.secrets() : longestFirst([...account.secrets(), password]);
 }

@@ -33,7 +33,7 @@ export async function runRequests(work: Work): Promise<Done> {
   const count = expanded?.count ?? shaped.count;
   const next =
     plan.pagination && nextPosition(plan.pagination, received.answer, scope, { ...page, count }, account.scripts);
-  return { shaped, next, secrets: account.secrets() };
+  return { shaped, next, secrets: account.secrets.texts };
 }
 
 /** Runs the steps in order. The last one's answer is the action's. */

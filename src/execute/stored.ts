@@ -10,7 +10,9 @@ import { connectCommand } from '../integration/command.ts';
 import type { Integration } from '../integration/integration.ts';
 import type { Principal } from '../integration/principal.ts';
 import type { AccountOptions } from './account.ts';
+import { accountSecrets } from './accountsecrets.ts';
 import type { Engine } from './engine.ts';
+import { shownFacts } from './identity.ts';
 import { delegateOf } from './proxy.ts';
 import { renewCredential } from './renew.ts';
 import { accountScope } from './scope.ts';
@@ -66,7 +68,9 @@ export async function accountOptions(
           const scope = accountScope(parts, it);
           if (!renewal?.isPossible(option, scope)) throw cannotRenew(connector, integration, isDue(it, now()));
           const granted = await renewCredential({ ...parts, connector, sender, now }, it);
-          found = newFacts(connector, integration, granted.facts);
+          const values = { ...it.values, ...granted.values };
+          const secrets = accountSecrets({ connector, ...parts }, { input: it.input, values });
+          found = newFacts(connector, integration, granted.facts && shownFacts(granted.facts, secrets));
           return granted;
         },
         onSaved: async () => {

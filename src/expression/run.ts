@@ -1,5 +1,6 @@
 import { isTielineError, TielineError } from '../errors.ts';
-import { scrub, scrubValues } from '../secret.ts';
+import { scrubValues } from '../secret.ts';
+import { withoutTokens } from '../tokenshape.ts';
 import { Clock } from './clock.ts';
 import { Exhausted, type Outcome, ScriptFailure, Session } from './session.ts';
 
@@ -118,7 +119,7 @@ const send = async (http: Http, request: unknown, signal: AbortSignal): Promise<
 
 /** What a script sees of a request that failed. */
 function refusalOf(error: unknown): { code: string; message: string } {
-  if (isTielineError(error)) return { code: error.code, message: scrub(error.message) };
+  if (isTielineError(error)) return { code: error.code, message: withoutTokens(error.message) };
   return { code: 'internal', message: 'the request could not be made' };
 }
 

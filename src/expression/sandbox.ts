@@ -1,5 +1,5 @@
 import { isTielineError, TielineError } from '../errors.ts';
-import { scrub } from '../secret.ts';
+import { withoutTokens } from '../tokenshape.ts';
 import { loadEngine } from './engine.ts';
 import { analyse, type Scope, show } from './expression.ts';
 import { isProvided, RESERVED } from './names.ts';
@@ -20,6 +20,12 @@ export async function loadSandbox(): Promise<void> {
   await loadEngine();
 }
 
+type ScriptOptions = {
+  readonly functions?: Readonly<Record<string, string>> | undefined;
+  readonly timeLimitMs?: number;
+  readonly scrub?: (text: string) => string;
+};
+
 /**
  * The expressions of one tool call: a fresh JavaScript world, made at the first evaluation, to be disposed after the
  * call. It keeps nothing but caches, so the loss of its engine shows only in the expression that caused it.
@@ -27,16 +33,19 @@ export async function loadSandbox(): Promise<void> {
 export class Scripts {
   readonly #functions: Readonly<Record<string, string>>;
   readonly #timeLimitMs: number;
+  readonly #scrub: (text: string) => string;
   #session: Session | undefined;
   #disposed = false;
 
   /**
    * @param options.functions functions of the connector: name to the source of a JavaScript function
    * @param options.timeLimitMs milliseconds for one evaluation, 100 by default
+   * @param options.scrub takes out of a message what may not be shown
    * @throws TielineError `definition_invalid` when the name of a function is taken or no identifier
    */
-  constructor(options: { functions?: Readonly<Record<string, string>> | undefined; timeLimitMs?: number } = {}) {
+  constructor(options: ScriptOptions = {}) {
     this.#functions = options.functions ?? {};
+    this.#scrub = options.scrub ?? ((text) => text);
     this.#timeLimitMs = options.timeLimitMs ?? TIME_LIMIT_MS;
     for (const name of Object.keys(this.#functions)) {
       if (IDENTIFIER.test(name) && !RESERVED.has(name) && !isProvided(name) && name !== 'http') continue;
@@ -136,7 +145,7 @@ export class Scripts {
     if (error instanceof Unfinished) return failed(expression, error.message);
     const isKnown = error instanceof Exhausted || error instanceof SyntaxError || error instanceof ScriptFailure;
     if (!isKnown && !(error instanceof ThrownCode)) return error;
-    const message = scrub(error.message).slice(0, MOST_MESSAGE_CHARACTERS);
+    const message = withoutTokens(this.#scrub(error.message)).slice(0, MOST_MESSAGE_CHARACTERS);
     if (!(error instanceof ThrownCode)) {
       return failed(expression, message, error instanceof ScriptFailure ? new ScriptFailure(message) : undefined);
     }

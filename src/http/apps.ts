@@ -5,7 +5,6 @@ import type { Values } from '../connector/values.ts';
 import { TielineError } from '../errors.ts';
 import { checkArguments } from '../execute/validate.ts';
 import { deleteApp, readApp, writeApp } from '../integration/app.ts';
-import { remember } from '../secret.ts';
 import { clientOnly } from './caller.ts';
 import { callbackUrl } from './connect/choices.ts';
 import { connectorOfType } from './connectors.ts';
@@ -68,8 +67,6 @@ export function appRoutes({ engine, url }: Backend): OpenAPIHono<Env> {
     const connector = withApp(connectorOfType(catalog, context.req.valid('param').name));
     const given = context.req.valid('json');
     checkArguments(schemaOf(connector), given, 'the parameters of the app');
-    const { fields } = formOf(schemaOf(connector));
-    for (const [name, value] of Object.entries(given)) if (fields[name]?.secret) remember(String(value));
     await writeApp(keystore, organization, connector.name, given);
     return context.json(shown(url, connector, given), 200);
   });

@@ -1,7 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import type { Engine } from '../execute/engine.ts';
 import { accountStatus } from '../execute/health.ts';
-import type { Integration } from '../integration/integration.ts';
+import { accountLabel, type Integration } from '../integration/integration.ts';
 import type { Customer } from './customer.ts';
 
 /** An integration as it is shown: nothing of what was typed, and no credential. */
@@ -31,7 +31,6 @@ export async function integrationView(
   defaultId: string | null,
 ): Promise<IntegrationView> {
   const { status, cause, nextStep } = await accountStatus(engine, who, integration);
-  const { label } = integration.account;
   return {
     id: integration.id,
     customer_name: user.identifier,
@@ -39,7 +38,7 @@ export async function integrationView(
     identifier: integration.identifier,
     is_default: integration.id === defaultId,
     auth_option: integration.option,
-    account: typeof label === 'string' ? label : null,
+    account: accountLabel(integration) ?? null,
     status,
     cause: cause ?? null,
     next_step: nextStep ?? null,

@@ -4,7 +4,7 @@ import { HTTPException } from 'hono/http-exception';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import { isTielineError, TielineError } from '../errors.ts';
 import { log } from '../log.ts';
-import { scrub } from '../secret.ts';
+import { withoutTokens } from '../tokenshape.ts';
 import type { Env } from './context.ts';
 
 /** A failure as RFC 9457 wants it, with the members that `TielineError` brings. */
@@ -30,9 +30,9 @@ export function answerProblem(context: Context<Env>, error: unknown): Response {
     type: `urn:tieline:error:${code}`,
     title: code.replaceAll('_', ' '),
     status,
-    detail: scrub(known.message),
+    detail: withoutTokens(known.message),
     code,
-    ...(hint !== undefined && { hint: scrub(hint) }),
+    ...(hint !== undefined && { hint: withoutTokens(hint) }),
     ...(retryAfter !== undefined && { retry_after: retryAfter }),
     request_id: requestId,
   };

@@ -4,7 +4,6 @@ import { deleteCookie, getCookie, setCookie } from 'hono/cookie';
 import { newSecret } from '../integration/issuedsecret.ts';
 import { readUser, type User } from '../integration/user.ts';
 import { storeKey } from '../keystore/store.ts';
-import { remember } from '../secret.ts';
 import type { Backend, Env } from './context.ts';
 
 /** A user who has signed in to Tieline in a browser. */
@@ -47,7 +46,6 @@ export async function sessionOf(backend: Backend, context: Context<Env>): Promis
   const secret = getCookie(context, cookieOf(backend).name);
   if (secret === undefined || secret === '') return undefined;
   const record = (await keystore.read<SessionRecord>(key(secret)))?.value;
-  if (record) remember(secret);
   if (!record || now() >= record.createdAt + LIFE) return undefined;
   const user = await readUser(keystore, record.organization, record.user);
   if (!user || user.disabledAt !== undefined || record.createdAt < user.tokensFrom) return undefined;
@@ -68,7 +66,6 @@ export async function startSession(backend: Backend, context: Context<Env>, user
   const before = getCookie(context, name);
   if (before) await keystore.delete(key(before));
   const secret = newSecret();
-  remember(secret);
   const record: SessionRecord = { organization: user.organization, user: user.id, createdAt: now() };
   await keystore.write(key(secret), record, LIFE);
   setCookie(context, name, secret, { ...COOKIE, secure, maxAge: LIFE / 1_000 });

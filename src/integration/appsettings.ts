@@ -1,14 +1,12 @@
 import type { Connector } from '../connector/connector.ts';
-import { formOf } from '../connector/schema.ts';
 import type { Values } from '../connector/values.ts';
 import type { Keystore } from '../keystore/keystore.ts';
-import { remember } from '../secret.ts';
 import { readApp } from './app.ts';
 import { localPrincipal } from './principal.ts';
 
 const NONE: Values = Object.freeze({});
 
-type Merged = { readonly connector: Connector; readonly app: Values; readonly secrets: readonly string[] };
+type Merged = { readonly connector: Connector; readonly app: Values };
 
 /**
  * Gives the parameters of a connector for an organization: its own set, else the operator's. They are never mixed: a
@@ -24,11 +22,7 @@ export function appSettings(
     const given = operators(connector.name);
     const isLocal = organization === localPrincipal.organization;
     const app = isLocal ? { ...own, ...given } : Object.keys(own).length > 0 ? own : (given ?? NONE);
-    const { fields } = formOf(connector.definition.app?.schema);
-    // What the definition shows openly, such as an address, may be read in messages too.
-    const isSecret = (name: string) => !fields[name] || fields[name].secret === true;
-    const secrets = Object.entries(app).flatMap(([name, it]) => (typeof it === 'string' && isSecret(name) ? [it] : []));
-    return { connector, app, secrets };
+    return { connector, app };
   };
   return async (connector, organization) => {
     const own = await readApp(keystore, organization, connector.name);
@@ -39,7 +33,6 @@ export function appSettings(
       merged = merge(connector, organization, own);
       byName.set(connector.name, merged);
     }
-    for (const it of merged.secrets) remember(it);
     return merged.app;
   };
 }

@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Keystore } from '../keystore/keystore.ts';
 import { storeKey } from '../keystore/store.ts';
-import { remember } from '../secret.ts';
 import { addToDirectory, readDirectory, removeFromDirectory } from './directory.ts';
 import { hashSecret, isSecret, newSecret } from './issuedsecret.ts';
 
@@ -34,7 +33,6 @@ export async function createClientKey(
   await keystore.write(key(id), record);
   for (const organization of organizations) await addToDirectory(keystore, ['client_keys', organization], id);
   const text = `sk-client-${id}-${secret}`;
-  remember(text);
   return { record, text };
 }
 
@@ -44,7 +42,6 @@ export async function findClientKey(keystore: Keystore, text: string): Promise<C
   if (id === '') return undefined;
   const record = (await keystore.recall<ClientKey>(key(id)))?.value;
   if (!isSecret(id, secret, record?.hash)) return undefined;
-  remember(text);
   return record;
 }
 

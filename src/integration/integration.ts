@@ -1,5 +1,7 @@
 import type { Values } from '../connector/values.ts';
 import { TielineError } from '../errors.ts';
+import { INVISIBLE, labelOf } from '../label.ts';
+import { withoutTokens } from '../tokenshape.ts';
 
 /** One account of one user at one connector. */
 export type Integration = {
@@ -45,9 +47,6 @@ export const noIntegrations: Integrations = { items: [], default: null };
 
 const LONGEST_IDENTIFIER = 128;
 
-/** U+FE0F is let through: emoji are written with it. */
-const INVISIBLE = /(?!\uFE0F)[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/u;
-
 /** The text as an identifier. Throws `arguments_invalid`. */
 export function checkIdentifier(text: string): string {
   // Line breaks, invisible characters and two ways to write one letter would let one account be shown as another.
@@ -56,6 +55,11 @@ export function checkIdentifier(text: string): string {
     throw new TielineError('arguments_invalid', `an identifier is 1 to ${LONGEST_IDENTIFIER} visible characters`);
   }
   return identifier;
+}
+
+/** What the provider calls the account, where that is known. It was not always cleaned before it was stored. */
+export function accountLabel({ account: { label } }: Pick<Integration, 'account'>): string | undefined {
+  return typeof label === 'string' ? labelOf(withoutTokens(label)) || undefined : undefined;
 }
 
 const taken = ({ connector, identifier }: Integration): TielineError =>

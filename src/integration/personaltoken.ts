@@ -1,7 +1,6 @@
 import { randomBytes, timingSafeEqual } from 'node:crypto';
 import type { Keystore } from '../keystore/keystore.ts';
 import { storeKey } from '../keystore/store.ts';
-import { remember } from '../secret.ts';
 import { unlessDeleted } from './deletion.ts';
 import { addToDirectory, readDirectory, removeFromDirectory } from './directory.ts';
 import { hashSecret, isSecret, newSecret } from './issuedsecret.ts';
@@ -43,7 +42,6 @@ export async function createPersonalToken(
   await addToDirectory(keystore, ['personal_tokens', organization, user], id);
   await unlessDeleted(keystore, { organization, user }, () => forget(keystore, record));
   const text = `pat-${id}-${secret}`;
-  remember(text);
   return { record, text };
 }
 
@@ -69,7 +67,6 @@ export async function findPersonalToken(
     if (!isSecret(id, secret, record?.hash) || !record) return undefined;
     shown.set(record, Buffer.from(text));
   }
-  remember(text);
   return now < record.expiresAt ? record : undefined;
 }
 

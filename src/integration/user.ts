@@ -2,7 +2,6 @@ import { TielineError } from '../errors.ts';
 import { changeRecord, keepsChanging } from '../keystore/change.ts';
 import type { Keystore } from '../keystore/keystore.ts';
 import { storeKey } from '../keystore/store.ts';
-import { remember } from '../secret.ts';
 import { addToDirectory, newId, type Position, readDirectory, removeFromDirectory } from './directory.ts';
 import { hashSecret, isSecret, newSecret } from './issuedsecret.ts';
 
@@ -126,7 +125,6 @@ export async function authenticateUser(
   const user = await findUser(keystore, organization, identifier);
   const isRight = isSecret(user?.id ?? '', secret, user?.hash);
   // Not what somebody guesses: scrubbing would then blank words of their choice.
-  if (isRight) remember(secret);
   return isRight && user?.disabledAt === undefined ? user : undefined;
 }
 
@@ -158,7 +156,6 @@ async function forget(keystore: Keystore, { organization, id }: User): Promise<v
 
 function issue(id: string): { secret: string; hash: string } {
   const secret = `sk-user-${newSecret()}`;
-  remember(secret);
   return { secret, hash: hashSecret(id, secret) };
 }
 

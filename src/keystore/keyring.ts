@@ -3,7 +3,6 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { isTielineError, TielineError } from '../errors.ts';
 import { log } from '../log.ts';
-import { remember } from '../secret.ts';
 import { type Keychain, openKeychain } from './keychain.ts';
 import { publish, readPrivate, readPrivateSync } from './privatefile.ts';
 
@@ -124,7 +123,6 @@ const BASE64 = /^(?:[A-Za-z0-9+/]{43}|[\w-]{43})=?$/;
 function parseKeys(texts: readonly string[], where: string): MasterKey[] {
   return texts.map((text, index) => {
     const trimmed = text.trim();
-    remember(trimmed);
     if (HEX.test(trimmed)) return masterKey(Buffer.from(trimmed, 'hex'));
     if (BASE64.test(trimmed)) return masterKey(Buffer.from(trimmed, 'base64')); // reads both alphabets
     const which = texts.length > 1 ? `key ${index + 1} in ${where}` : `the key in ${where}`;

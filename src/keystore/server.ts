@@ -1,5 +1,4 @@
 import { TielineError } from '../errors.ts';
-import { remember } from '../secret.ts';
 
 /** How long a database server may take to let a connection in and to answer, in milliseconds. */
 export type ServerLimits = { readonly connectMs: number; readonly answerMs: number };
@@ -16,7 +15,7 @@ const DISTRUSTED: Reason = [
 ];
 
 /**
- * Parses the URL of a database server, and keeps its password out of every later text. Throws `config_invalid`
+ * Parses the URL of a database server. Throws `config_invalid`
  * without the URL, and without the cause, as Node's repeats it.
  */
 export function parseServerUrl(text: string): URL {
@@ -25,7 +24,6 @@ export function parseServerUrl(text: string): URL {
   const isWhole = url !== undefined && !url.hash && !`${url.pathname}${url.search}`.includes('@');
   const passwords = isWhole ? [url.password, decoded(url.password), url.searchParams.get('password') ?? ''] : [];
   if (!isWhole || passwords.includes(undefined) || !/^[a-z]+:\/\//i.test(text)) throw invalid();
-  for (const password of passwords) remember(password ?? '');
   return url;
 }
 

@@ -15,6 +15,7 @@ export type StoreKind =
   | 'lease'
   | 'signing_keys'
   | 'organization'
+  | 'organization_name'
   | 'client_key'
   | 'personal_token'
   | 'grant'

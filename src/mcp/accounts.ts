@@ -6,11 +6,17 @@ import { mayList } from '../execute/policy.ts';
 import { disconnectAccount } from '../execute/revoke.ts';
 import { checkArguments } from '../execute/validate.ts';
 import { readAllIntegrations, readIntegrations, setDefaultIntegration } from '../integration/accounts.ts';
-import { checkIdentifier, type Integration, type Integrations, isPending } from '../integration/integration.ts';
+import {
+  accountLabel,
+  checkIdentifier,
+  type Integration,
+  type Integrations,
+  isPending,
+} from '../integration/integration.ts';
 import type { Principal } from '../integration/principal.ts';
 import { findConnected, findIntegration, resolveIntegration } from '../integration/resolve.ts';
 import type { Status } from '../integration/status.ts';
-import { scrub } from '../secret.ts';
+import { withoutTokens } from '../tokenshape.ts';
 import { accountToolNamed, missingForAccountTool } from './accounttools.ts';
 import type { ToolAnswer } from './answer.ts';
 import type { Need } from './link.ts';
@@ -115,12 +121,12 @@ async function listAccounts(engine: Engine, who: Principal, connector: string | 
 
 async function rowOf(engine: Engine, who: Principal, of: Integrations, it: Integration): Promise<Row> {
   const { status, cause, nextStep } = await accountStatus(engine, who, it);
-  const { label } = it.account;
+  const label = accountLabel(it);
   const step = nextStepOf(who, it, status) ?? nextStep;
   return {
     connector: it.connector,
     identifier: it.identifier,
-    ...(typeof label === 'string' && { account: label }),
+    ...(label !== undefined && { account: label }),
     default: of.default === it.id,
     status,
     ...(cause !== undefined && { cause }),
@@ -180,7 +186,7 @@ async function disconnect(engine: Engine, who: Principal, args: Args, note: Note
   const { left, revoked } = await disconnectAccount(engine, who, engine.catalog.connector(connector), identifier);
   engine.changed?.(who);
   const next = left.items.find((it) => it.id === left.default)?.identifier ?? null;
-  const problem = typeof revoked === 'string' ? { problem: scrub(revoked) } : {};
+  const problem = typeof revoked === 'string' ? { problem: withoutTokens(revoked) } : {};
   return { connector, disconnected: identifier, default: next, revoked: revoked === true, ...problem };
 }
 

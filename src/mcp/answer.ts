@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import { randomUUID } from 'node:crypto';
 import { isTielineError, TielineError } from '../errors.ts';
 import type { FileContent, Outcome } from '../execute/result.ts';
-import { scrub } from '../secret.ts';
+import { withoutTokens } from '../tokenshape.ts';
 
 type Content =
   | { type: 'text'; text: string }
@@ -63,8 +63,8 @@ function fileContent({ name, mimeType, bytes }: FileContent): Content {
 export function errorAnswer(error: unknown, report: (reference: string, error: unknown) => void): ToolAnswer {
   const known = isTielineError(error) ? error : internal(error, report);
   const { code, retryAfter } = known;
-  const message = scrub(known.message);
-  const hint = known.hint === undefined ? undefined : scrub(known.hint);
+  const message = withoutTokens(known.message);
+  const hint = known.hint === undefined ? undefined : withoutTokens(known.hint);
   const wait = retryAfter === undefined ? undefined : `Retry after ${retryAfter} s.`;
   return {
     isError: true,
@@ -80,7 +80,7 @@ export function errorAnswer(error: unknown, report: (reference: string, error: u
  * it is shown, unlike in messages.
  */
 export function linkAnswer({ code, message: text }: TielineError, url: string): ToolAnswer {
-  const message = scrub(text);
+  const message = withoutTokens(text);
   const hint = `Ask the user to open this address in a browser and finish there, then call again: ${url}`;
   return {
     isError: true,

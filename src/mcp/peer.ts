@@ -6,6 +6,7 @@ import {
   type Server,
   type ServerContext,
 } from '@modelcontextprotocol/server';
+import { labelOf } from '../label.ts';
 
 /** What is known of the client of a call. */
 export type Peer = {
@@ -56,8 +57,5 @@ export function peerOf(server: Server, { mcpReq }: ServerContext, told: Told | u
 
 /** A name as a page can show it. */
 export function nameOf(info: Pick<Implementation, 'name' | 'title'> | undefined): string | undefined {
-  const text = info?.title ?? info?.name ?? '';
-  const name = text.replace(/[\p{C}\p{Zl}\p{Zp}]+/gu, ' ').trim();
-  if (name.length <= LONGEST_NAME) return name || undefined;
-  return `${name.slice(0, LONGEST_NAME).replace(/\p{Cs}$/u, '')}…`;
+  return labelOf(info?.title ?? info?.name ?? '', LONGEST_NAME) || undefined;
 }

@@ -3,7 +3,7 @@ import { isTielineError } from '../errors.ts';
 import type { Engine } from '../execute/engine.ts';
 import type { Principal } from '../integration/principal.ts';
 import { log } from '../log.ts';
-import { scrub } from '../secret.ts';
+import { withoutTokens } from '../tokenshape.ts';
 import { version } from '../version.ts';
 import { accountToolNamed } from './accounttools.ts';
 import type { Extension } from './extension.ts';
@@ -69,6 +69,8 @@ export const isOwnTool = ({ catalog }: Engine, name: string): boolean =>
 /** Why the tools cannot be listed, as a fault of the protocol: the SDK would put the message of any error on the wire. */
 export function listFailure(error: unknown): never {
   log.error('the tools cannot be listed', { error });
-  const known = isTielineError(error) ? scrub(`${error.code}: ${error.message}`) : 'internal: see the log of Tieline';
+  const known = isTielineError(error)
+    ? withoutTokens(`${error.code}: ${error.message}`)
+    : 'internal: see the log of Tieline';
   throw new ProtocolError(ProtocolErrorCode.InternalError, known);
 }

@@ -1,6 +1,6 @@
 import { bound, sizeOfText } from '../bounded.ts';
 import { LONGEST_CALL_MS } from '../deadline.ts';
-import { TielineError } from '../errors.ts';
+import { originalOf, TielineError } from '../errors.ts';
 import { exchange, type HttpRequest, type HttpResponse, type OnData, type Timeouts } from './exchange.ts';
 import { exemption, type GuardOptions, hostnameOf, type NetworkPolicy, portOf } from './guard.ts';
 import { Places } from './places.ts';
@@ -68,7 +68,8 @@ const unsent = new WeakSet<object>();
 
 /** True if the request behind this error certainly never reached a server: not one byte of it was written. */
 export function wasNotSent(error: unknown): boolean {
-  return typeof error === 'object' && error !== null && unsent.has(error);
+  const original = originalOf(error);
+  return typeof original === 'object' && original !== null && unsent.has(original);
 }
 
 /** Requests through the egress guard. Connections are kept and shared by all that go to one origin. */

@@ -49,7 +49,13 @@ export function readBaseUrl(apiBaseUrl: string): string {
   if (!url || !/^https?:$/.test(url.protocol) || url.username !== '' || url.password !== '') {
     throw wrong('apiBaseUrl', 'it is no address of a server', 'Use one like https://tieline.example.');
   }
-  return `${url.origin}${url.pathname.replace(/\/+$/, '').replace(/\/api\/v1$/, '')}/api/v1`;
+  return `${url.origin}${withoutSlashes(url.pathname).replace(/\/api\/v1$/, '')}/api/v1`;
+}
+
+function withoutSlashes(path: string): string {
+  let end = path.length;
+  while (path[end - 1] === '/') end--;
+  return path.slice(0, end);
 }
 
 /** A key or token that a header can carry. Throws `usage`, without it. */

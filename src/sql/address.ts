@@ -1,7 +1,6 @@
 import { isIPv6 } from 'node:net';
 import { TielineError } from '../errors.ts';
 import { hostnameOf } from '../network/guard.ts';
-import { remember } from '../secret.ts';
 
 export type Tls = 'require' | 'prefer' | 'disable';
 
@@ -69,14 +68,13 @@ const TLS_PARAMETERS = ['sslmode', 'ssl-mode', 'ssl', 'tls'];
 
 /**
  * Reads `url`, or else `driver, host, port, database, username, password`; `tls` and `ca` go with both. Empty values
- * count as absent. The password is remembered as a secret.
+ * count as absent.
  *
  * @throws TielineError `arguments_invalid`. No message repeats a value: people paste passwords into the wrong field.
  */
 export function readAddress(input: Fields): SqlAddress {
   const url = textIn(input, 'url');
   const parts = url === undefined ? readFields(input) : readUrl(url);
-  if (parts.password !== undefined) remember(parts.password);
   for (const [name, value] of Object.entries(parts)) {
     // The protocols end texts with NUL, so one inside would let the rest be read as another field.
     if (/\p{Cc}/u.test(value)) throw invalid(`the ${name} of the database has control characters in it`);

@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { TielineError } from '../errors.ts';
-import { remember } from '../secret.ts';
 import type { SqlAddress } from './address.ts';
 import { startClock, untilStopped } from './clock.ts';
 import type { DialPolicy } from './dial.ts';
@@ -66,7 +65,6 @@ const GRACE_MS = 1_000;
 /** Nothing is connected yet. @throws TielineError `config_invalid` if the driver's package is not installed. */
 export async function openSql(address: SqlAddress, policy: SqlPolicy): Promise<SqlConnection> {
   const password = address.driver === 'sqlite' ? undefined : address.password;
-  if (password !== undefined) remember(password);
   const driver = await driverOf(address, policy);
   const closing = new AbortController();
   const running = new Set<Promise<unknown>>();

@@ -169,7 +169,7 @@ describe('secretsOf', () => {
     },
   };
   const secrets = (input: Credential['input'], values: Credential['values']) =>
-    [...secretsOf({ version: 1, input, values, obtainedAt: 0 }, schema)].sort();
+    [...secretsOf({ input, values }, schema)].sort();
 
   it.each<[string, Credential['input'], Credential['values'], string[]]>([
     ['covers tokens', {}, { accessToken: 'a', refreshToken: 'r' }, ['a', 'r']],

@@ -5,7 +5,7 @@ import { planError } from '../../src/connector/plan.ts';
 import { type ErrorCode, TielineError } from '../../src/errors.ts';
 import { failureOf } from '../../src/execute/failure.ts';
 import { loadSandbox, Scripts } from '../../src/expression/sandbox.ts';
-import { remember } from '../../src/secret.ts';
+import { Secrets } from '../../src/secrets.ts';
 
 let scripts: Scripts;
 
@@ -18,9 +18,12 @@ afterAll(() => scripts.dispose());
 
 type Rule = { when: Record<string, unknown>; code: ErrorCode; message?: string; hint?: string };
 
+const SECRET = `key-${'0123456789'.repeat(60)}`;
+const { scrub } = new Secrets([SECRET]);
+
 function judge(status: number, body: unknown, rules: readonly Rule[] = [], retryAfter?: number) {
   const plans = rules.map((it) => planError(errorRule.parse(it)));
-  return failureOf(plans, { status, headers: { 'x-left': '0' }, body }, {}, { scripts, retryAfter });
+  return failureOf(plans, { status, headers: { 'x-left': '0' }, body }, {}, { scripts, retryAfter, scrub });
 }
 
 const said = (body: unknown): string =>
@@ -178,9 +181,9 @@ describe('the message of an answer', () => {
   });
 
   it('does not let half a secret stand', () => {
-    const secret = `key-${'0123456789'.repeat(60)}`;
-    remember(secret);
-    expect(said({ message: `${'a'.repeat(200)} ${secret}` })).toBe(`${'a'.repeat(200)} [secret]`);
+    expect(said({ message: `${'a'.repeat(200)} ${SECRET}` })).toBe(`${'a'.repeat(200)} [secret]`);
+    // Nor where what is read of a message ends.
+    expect(said({ message: `${'<a>'.repeat(1_300)} ${SECRET}` })).not.toContain('key-');
   });
 
   it('is a TielineError', () => {

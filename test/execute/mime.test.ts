@@ -184,3 +184,69 @@ describe('a message', () => {
     }
   });
 });
+
+describe('a header', () => {
+  const BLANKS = [
+    '\u00a0',
+    '\u1680',
+    '\u2003',
+    '\u202f',
+    '\u3000',
+    '\ufeff',
+    '\u205f',
+    '\u200b',
+    '\u2028',
+    '\u2029',
+    '\u0085',
+  ];
+  const usual = { from: 'ada@a.example', to: 'b@b.example', subject: 'Re: Hello', text: 'Hi' };
+
+  /** Each line begins a field or goes on with one, in ASCII alone: what the strictest reader wants (RFC 5322 §2.2). */
+  async function strictly(fields: Parameters<typeof buildMime>[0]): Promise<string[]> {
+    const raw = Buffer.from((await buildMime(fields)).base64url, 'base64url').toString('latin1');
+    const lines = raw.slice(0, raw.indexOf('\r\n\r\n')).split('\r\n');
+    for (const line of lines) expect(line).toMatch(/^(?:[!-9;-~]+: ?|[ \t]+(?=[!-~]))[\t -~]*$/);
+    return lines;
+  }
+
+  it.each(BLANKS)('is not broken by a blank %j in the id of the message that is answered', async (blank) => {
+    const id = `<${'a'.repeat(60)}${blank}Bcc: mallory@m.example${blank}@m.example>`;
+    for (const fields of [{ inReplyTo: id }, { references: id }, { references: [id, '<good@a.example>'] }]) {
+      const lines = await strictly({ ...usual, ...fields });
+      expect(lines.join('\n')).not.toMatch(/mallory/);
+    }
+    const kept = await strictly({
+      ...usual,
+      inReplyTo: `${blank}<good@a.example>${blank}`,
+      references: '<one@a> <two@a>',
+    });
+    expect(kept).toContain('In-Reply-To: <good@a.example>');
+    expect(kept).toContain('References: <one@a> <two@a>');
+  });
+
+  it.each(BLANKS)('is not broken by a blank %j in a name, an address or a subject', async (blank) => {
+    const name = `${'Ada '.repeat(20)}${blank}Bcc: mallory@m.example${blank}`;
+    for (const field of ['from', 'to', 'cc', 'bcc', 'replyTo', 'subject']) {
+      for (const value of [name, `${name} <ada@a.example>`, `ada${blank}x@a.example`]) {
+        await strictly({ ...usual, [field]: value }).catch((error: unknown) =>
+          expect(error).toMatchObject({ code: 'arguments_invalid' }),
+        );
+      }
+    }
+  });
+
+  it('is read by the strictest readers, whatever is in the fields', async () => {
+    const text = fc.string({
+      unit: fc.constantFrom('a', ' ', ',', '<', '>', '@', '"', ';', 'é', '文', ...BLANKS),
+      maxLength: 120,
+    });
+    await fc.assert(
+      fc.asyncProperty(text, text, text, async (subject, to, id) => {
+        await strictly({ ...usual, subject, to: [to], inReplyTo: id, references: [id, `<${id}>`] }).catch(
+          (error: unknown) => expect(error).toMatchObject({ code: 'arguments_invalid' }),
+        );
+      }),
+      { numRuns: 200 },
+    );
+  });
+});

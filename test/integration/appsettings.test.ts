@@ -1,11 +1,9 @@
-import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import type { Values } from '../../src/connector/values.ts';
 import { appSettings } from '../../src/integration/appsettings.ts';
 import { localPrincipal } from '../../src/integration/principal.ts';
 import { memoryKeystore } from '../../src/keystore/keystore.ts';
 import { storeKey } from '../../src/keystore/store.ts';
-import { scrub } from '../../src/secret.ts';
 import { connectorOf } from '../execute/stage.ts';
 
 const properties = { address: { type: 'string' }, clientId: { type: 'string' }, key: { type: 'string', secret: true } };
@@ -65,25 +63,5 @@ describe('the parameters of a connector', () => {
         }
       }
     }
-  });
-
-  /** Every file of this process shares what is secret, so a value that is not may hold none of theirs. */
-  it('are kept out of messages where they are secret, or nobody says that they are not', async () => {
-    const [address, key, more] = [randomUUID(), randomUUID(), randomUUID()];
-    const { settings } = await open({ address, key, more });
-    for (let i = 0; i < 2; i++) {
-      await settings(connector, 'acme');
-      expect(scrub(`${address} ${key} ${more}`)).toBe(`${address} [secret] [secret]`);
-    }
-  });
-
-  it('are looked at anew with another definition, which may call others secret', async () => {
-    const address = randomUUID();
-    const { settings } = await open({ address });
-    await settings(connector, 'acme');
-    expect(scrub(address)).toBe(address);
-    const secret = { ...app.schema, properties: { ...properties, address: { type: 'string', secret: true } } };
-    await settings(connectorOf({ server, app: { schema: secret } }), 'acme');
-    expect(scrub(address)).toBe('[secret]');
   });
 });

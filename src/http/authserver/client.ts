@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { labelOf } from '../../label.ts';
 import { LOOPBACK } from '../hosts.ts';
 import { AUTH_METHODS } from './metadata.ts';
 
@@ -22,8 +23,7 @@ const metadata = z.object({
   client_name: z
     .string()
     .max(200)
-    // Nothing invisible, and nothing that turns the direction of what follows.
-    .transform((name) => name.replace(/\p{C}/gu, '').trim())
+    .transform((name) => labelOf(name, 200))
     .optional(),
   redirect_uris: z.array(redirectUri).min(1).max(16),
   token_endpoint_auth_method: z.enum(AUTH_METHODS).optional(),

@@ -5,6 +5,7 @@ import { supportedScopes } from '../../execute/policy.ts';
 import { createGrant } from '../../integration/grant.ts';
 import { readOrganization } from '../../integration/organization.ts';
 import type { Scope } from '../../integration/principal.ts';
+import { labelOf } from '../../label.ts';
 import { showPage } from '../connect/layout.ts';
 import type { Backend, Env } from '../context.ts';
 import { mcpUrl } from '../mcpcaller.ts';
@@ -42,13 +43,13 @@ export function consentRoutes(backend: Backend, provider: () => Promise<Provider
     if (!session) return context.redirect(signInUrl(backend, next, asked.organization), 303);
     const { user } = session;
     const page = consentPage({
-      client: asked.clientName,
+      client: labelOf(asked.clientName),
       vouched: vouchedBy(asked.clientId),
       redirectUri: asked.redirectUri,
       scopes: asked.scopes,
       titleOf: (connector) => engine.catalog.connector(connector).title,
-      user: user.identifier,
-      organization: (await readOrganization(keystore, user.organization))?.name ?? user.organization,
+      user: labelOf(user.identifier),
+      organization: labelOf((await readOrganization(keystore, user.organization))?.name ?? user.organization),
       token: formToken(backend, context, placeOf(asked, session)),
       signInUrl: signInUrl(backend, next, asked.organization),
       signOutUrl: `${url}${SIGN_OUT}`,

@@ -4,7 +4,6 @@ import type { AuthOption } from '../../connector/connector.ts';
 import { type Field, formOf } from '../../connector/schema.ts';
 import type { Values } from '../../connector/values.ts';
 import { findProblems, MISSING } from '../../execute/validate.ts';
-import { remember } from '../../secret.ts';
 import type { Html } from './layout.ts';
 
 /** Fields of the form are named apart from its own, such as the token. */
@@ -13,14 +12,13 @@ const PREFIX = 'input.';
 /** What a person typed, with what the program gave over it, and what is wrong by field. */
 export type Typed = { readonly input: Values; readonly problems: Readonly<Record<string, string>> };
 
-/** Reads the fields of an option from a form. Secrets are known as such before anything is done with them. */
+/** Reads the fields of an option from a form. */
 export function readForm(option: AuthOption, form: Values, given: Values): Typed {
   const schema = inputSchema(option);
   const typed: Record<string, unknown> = {};
   for (const [name, field] of Object.entries(formOf(schema).fields)) {
     const text = form[PREFIX + name];
     const value = typeof text === 'string' ? fieldValue(text.replaceAll('\r\n', '\n'), field) : undefined;
-    if (field.secret === true && typeof text === 'string') remember(text.trim());
     if (field.type === 'boolean') typed[name] = text !== undefined;
     else if (value !== undefined) typed[name] = value;
   }

@@ -1,7 +1,6 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
-import { inputSchema } from '../../auth/types.ts';
 import type { Connector } from '../../connector/connector.ts';
-import { formOf, withDefaults } from '../../connector/schema.ts';
+import { withDefaults } from '../../connector/schema.ts';
 import { TielineError } from '../../errors.ts';
 import { createAuthorization } from '../../execute/authorization.ts';
 import { checkArguments } from '../../execute/validate.ts';
@@ -9,7 +8,6 @@ import { addPendingIntegration, readIntegrations } from '../../integration/accou
 import { checkIdentifier, isPending } from '../../integration/integration.ts';
 import { readOrganization } from '../../integration/organization.ts';
 import type { Principal } from '../../integration/principal.ts';
-import { remember } from '../../secret.ts';
 import { connectorOfType } from '../connectors.ts';
 import type { Backend, Caller, Env } from '../context.ts';
 import { customerOf } from '../customer.ts';
@@ -80,12 +78,6 @@ export function initiateRoutes(backend: Backend): OpenAPIHono<Env> {
       option: it.auth_option,
       input: it.credentials,
     });
-    for (const option of choices) {
-      for (const [name, { secret }] of Object.entries(formOf(inputSchema(option)).fields)) {
-        const value = it.credentials[name];
-        if (secret && typeof value === 'string') remember(value);
-      }
-    }
     const who = await whose(backend, caller, connector, it);
     const identifier = it.name === undefined ? undefined : checkIdentifier(it.name);
     const authorization = await createAuthorization(

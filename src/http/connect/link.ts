@@ -5,9 +5,11 @@ import { type ErrorCode, TielineError } from '../../errors.ts';
 import { type Authorization, type Progress, readAuthorization, settle } from '../../execute/authorization.ts';
 import { connectAccount } from '../../execute/connect.ts';
 import { removePending } from '../../integration/accounts.ts';
+import { accountLabel } from '../../integration/integration.ts';
 import { readOrganization } from '../../integration/organization.ts';
 import { localPrincipal, type Principal } from '../../integration/principal.ts';
 import { readUser } from '../../integration/user.ts';
+import { labelOf } from '../../label.ts';
 import { principalOf } from '../caller.ts';
 import type { Backend } from '../context.ts';
 import type { Asker } from './pages.ts';
@@ -34,7 +36,7 @@ export async function openLink(backend: Backend, id: string): Promise<Link> {
     asker: {
       organization,
       user,
-      client: authorization.client,
+      client: authorization.client === undefined ? undefined : labelOf(authorization.client),
       isReconnect: authorization.reconnect !== undefined,
     },
   };
@@ -49,7 +51,7 @@ async function ownerOf({ engine, local }: Backend, authorization: Authorization)
   const user = await readUser(engine.keystore, authorization.organization, authorization.user);
   const organization = await readOrganization(engine.keystore, authorization.organization);
   if (!user || !organization || user.disabledAt !== undefined) return undefined;
-  return { who: principalOf(user), organization: organization.name, user: user.identifier };
+  return { who: principalOf(user), organization: labelOf(organization.name), user: labelOf(user.identifier) };
 }
 
 /** Throws `not_found` when nothing may be begun any more; what has been begun may be finished. */
@@ -78,12 +80,12 @@ export async function finishLink(
     tokens,
     reconnect: authorization.reconnect,
   });
-  const { label } = integration.account;
+  const label = accountLabel(integration);
   const progress: Progress = {
     kind: 'done',
     browser,
     integration: integration.id,
-    ...(typeof label === 'string' && { account: label }),
+    ...(label !== undefined && { account: label }),
   };
   await settle(engine.keystore, authorization, progress);
   return progress;

@@ -6,7 +6,7 @@ import { formOf } from '../../connector/schema.ts';
 import type { Values } from '../../connector/values.ts';
 import type { DeviceWait } from '../../execute/authorization.ts';
 import { signInKind } from '../../execute/signin.ts';
-import { scrub } from '../../secret.ts';
+import { withoutTokens } from '../../tokenshape.ts';
 import { formFields, type Typed } from './form.ts';
 import type { Html, Page } from './layout.ts';
 
@@ -96,7 +96,7 @@ export type Done = { readonly title: string; readonly account: string | undefine
 
 /** It worked. Goes on to where the program wants the person back, if it has said. */
 export function donePage({ title, account, next }: Done): Page {
-  const as = account === undefined ? 'It can be used now.' : html`Connected as <b>${scrub(account)}</b>.`;
+  const as = account === undefined ? 'It can be used now.' : html`Connected as <b>${withoutTokens(account)}</b>.`;
   const back = next
     ? html`<div class="buttons"><a class="button go" href="${next.href}">Back to ${next.host}</a></div>`
     : html`<p class="lead">You may close this window.</p>`;
@@ -117,8 +117,8 @@ export type Failure = {
 export function failurePage({ heading, text, hint, next }: Failure): Page {
   const body = html`<div class="mark bad" aria-hidden="true">!</div>
     <h1>${heading}</h1>
-    <p class="lead">${scrub(text)}</p>
-    ${hint ? html`<p class="lead">${scrub(hint)}</p>` : ''}
+    <p class="lead">${withoutTokens(text)}</p>
+    ${hint ? html`<p class="lead">${withoutTokens(hint)}</p>` : ''}
     ${next ? html`<div class="buttons"><a class="button go" href="${next.href}">Back to ${next.host}</a></div>` : ''}`;
   return { title: heading, body, ...(next && { refresh: { seconds: 3, url: next.href } }) };
 }

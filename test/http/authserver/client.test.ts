@@ -153,7 +153,7 @@ describe('a client that registers itself', () => {
     const { status, body } = await post(`${stage.url}/register`, { json });
     expect(status).toBe(201);
     expect(body).toMatchObject({
-      client_name: 'AB',
+      client_name: 'A B',
       grant_types: ['authorization_code', 'refresh_token'],
       token_endpoint_auth_method: 'client_secret_basic',
       client_secret: expect.any(String),

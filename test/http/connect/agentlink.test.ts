@@ -131,6 +131,6 @@ describe('a link that an agent was given', () => {
     expect(other).not.toBe('');
     expect(other).not.toBe(link);
     const page = await openAs(new Browser(stage.url), other, ada);
-    expect(page.text).toContain('<b>&lt;b&gt; Evil &lt;/b&gt;</b>, through');
+    expect(page.text).toContain('<b>&lt;b&gt;Evil &lt;/b&gt;</b>, through');
   });
 });
