@@ -18,7 +18,14 @@ export type Config = Readonly<ConfigFile> & {
 const nothing = (): ConfigFile => ({
   connectors: {},
   network: { allowPrivate: [], connectTo: {}, allowFiles: [] },
-  server: { authorizationServer: true, requestsPerMinute: 600, scopes: 'wide', issuers: [], clients: [] },
+  server: {
+    authorizationServer: true,
+    trustedProxies: [],
+    requestsPerMinute: 600,
+    scopes: 'wide',
+    issuers: [],
+    clients: [],
+  },
 });
 
 /** Environment and file as one frozen value. Throws `config_invalid` that names every problem at once. */

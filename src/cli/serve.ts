@@ -45,7 +45,7 @@ export async function serve({ host, port, json }: ServeOptions, extension?: Exte
     listening = await listen(listener, { host, port: readPort(port) });
     url ||= `http://${host.includes(':') ? `[${host}]` : host}:${listening.port}`;
     const { signingKeys } = opened;
-    const { authorizationServer, clients, requestsPerMinute } = opened.config.server;
+    const { authorizationServer, clients, requestsPerMinute, trustedProxies } = opened.config.server;
     const limits = { ...defaultLimits, requests: requestsPerMinute };
     mcp = openMcpHttp(engine, {
       bus: opened.bus,
@@ -56,7 +56,7 @@ export async function serve({ host, port, json }: ServeOptions, extension?: Exte
     const issuers = issuersOf(opened, url);
     const signIn = signInOf(opened);
     const signing = { signingKeys, issuers, authorizationServer, clients, signIn };
-    serving = httpListener({ engine, url, limits, mcp, ...signing });
+    serving = httpListener({ engine, url, limits, trustedProxies, mcp, ...signing });
     stopWatching = announceChanges(opened);
     const first = await bootstrap(engine, { name: 'default', onlyIfNone: true });
     printSecret({ url, ...first }, json, (it) =>

@@ -1,7 +1,7 @@
 import type { Context } from 'hono';
 import type { AuthOption } from '../../connector/connector.ts';
 import type { Values } from '../../connector/values.ts';
-import { isTielineError, TielineError } from '../../errors.ts';
+import { type ErrorCode, isTielineError, TielineError } from '../../errors.ts';
 import { hold, settle } from '../../execute/authorization.ts';
 import { beginSignIn, signInKind } from '../../execute/signin.ts';
 import type { Backend, Env } from '../context.ts';
@@ -15,6 +15,16 @@ import { failLink, finishLink, type Link } from './link.ts';
 import { consentPage } from './pages.ts';
 import { keepWaiting } from './waiting.ts';
 import { sayingOf } from './wording.ts';
+
+/** Codes that say that the provider did not take what was typed; everything else is no guess. */
+const REFUSED: ReadonlySet<string> = new Set<ErrorCode>([
+  'token_rejected',
+  'reauthorization_required',
+  'forbidden',
+  'missing_scope',
+  'authorization_failed',
+  'identity_mismatch',
+]);
 
 const UNTOUCHED: Typed = { input: {}, problems: {} };
 
@@ -80,7 +90,7 @@ export async function decide(
     showConsent(backend, link, browser, context, { key: option.key, typed, ...(problem && { problem }) });
   if (Object.keys(typed.problems).length > 0) return again();
   const tries = `connect ${authorization.id}`;
-  await failures.check(tries);
+  failures.check(() => tries);
   const held = await hold(keystore, authorization, browser.mark, now());
   const begun = { ...held, busyUntil: 0, device: undefined };
   try {
@@ -109,7 +119,7 @@ export async function decide(
     return context.redirect(signIn.url.href, 303);
   } catch (error) {
     if (!isTielineError(error)) throw error;
-    await failures.count(tries);
+    if (REFUSED.has(error.code)) failures.count(tries);
     await settle(keystore, authorization, begun);
     return again(sayingOf(error.code, connector.title));
   }

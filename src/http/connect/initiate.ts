@@ -67,6 +67,7 @@ export function initiateRoutes(backend: Backend): OpenAPIHono<Env> {
 
   app.openapi(routes.initiate, async (context) => {
     const caller = context.get('caller');
+    if (caller.kind === 'user' && !backend.authorizationServer) throw nowhereToSignIn();
     const { organization } = caller;
     const it = context.req.valid('json');
     const connector = connectorOfType(engine.catalog, it.connector_type);
@@ -100,6 +101,8 @@ export function initiateRoutes(backend: Backend): OpenAPIHono<Env> {
         settings,
         reconnect: it.reconnect,
         redirectUrl: it.redirect_url,
+        // Whoever has only a token of a user could send the link to somebody else, whose account would become theirs.
+        requires: caller.kind === 'user' ? 'session' : undefined,
       },
       now(),
     );
@@ -125,6 +128,15 @@ export function initiateRoutes(backend: Backend): OpenAPIHono<Env> {
 
   return app;
 }
+
+const nowhereToSignIn = (): TielineError =>
+  new TielineError(
+    'not_permitted',
+    'a link of a user is for a browser in which they sign in, and there is no such page',
+    {
+      hint: 'Send a client API key, or ask the operator to turn on server.authorizationServer.',
+    },
+  );
 
 /** Whole addresses are compared: anything looser has been a way to send what comes back to somebody else. */
 async function checkRedirect(
