@@ -25,6 +25,8 @@ export type Authorization = {
   readonly reconnect?: string | undefined;
   /** Where the browser goes in the end. */
   readonly redirectUrl?: string | undefined;
+  /** Whether the program has to say who sits in the browser that comes back, before the account is the user's. */
+  readonly confirm?: boolean | undefined;
   /** Name of the MCP client that asks in the name of the user. */
   readonly client?: string | undefined;
   /**
@@ -56,6 +58,8 @@ export type Progress =
       readonly busyUntil: number;
       readonly device?: DeviceWait | undefined;
     }
+  /** Waits for the program, which is told the code by the browser. */
+  | { readonly kind: 'given'; readonly browser: string; readonly code: string }
   | { readonly kind: 'done'; readonly browser: string; readonly integration: string; readonly account?: string }
   | { readonly kind: 'failed'; readonly browser: string; readonly code: ErrorCode };
 
@@ -75,6 +79,8 @@ const digest = (text: string): string => createHash('sha256').update(text, 'utf8
 const requestKey = (id: string): StoreKey => storeKey('authorization', 'request', digest(id));
 const progressKey = (id: string): StoreKey => storeKey('authorization', 'progress', digest(id));
 const browserKey = (id: string): StoreKey => storeKey('authorization', 'browser', digest(id));
+/** For what waits for the program to confirm it, by its code. */
+export const givenKey = (code: string): StoreKey => storeKey('authorization', 'given', digest(code));
 /** For what is known by the state of a sign-in. */
 export const stateKey = (state: string): StoreKey => storeKey('authorization', 'state', digest(state));
 

@@ -10,6 +10,7 @@ import { appRoutes } from './apps.ts';
 import { keepOpener, POPUP_PATHS } from './authserver/opener.ts';
 import { authorizationServerRoutes } from './authserver/routes.ts';
 import { identifyCaller } from './caller.ts';
+import { confirmRoutes } from './connect/confirm.ts';
 import { initiateRoutes } from './connect/initiate.ts';
 import { connectRoutes } from './connect/routes.ts';
 import { statusRoutes } from './connect/status.ts';
@@ -73,6 +74,7 @@ export function httpApp(backend: Backend, gates: Gates = openGates(backend)): Op
     appRoutes(backend),
     integrationRoutes(backend),
     initiateRoutes(backend),
+    confirmRoutes(backend),
     statusRoutes(backend),
     executionRoutes(backend),
   ]) {

@@ -14,7 +14,11 @@ let tieline: Tieline;
 beforeAll(async () => {
   sandbox = await startSandbox();
   const app = { baseUrl: sandbox.url, clientId: sandbox.clientId, clientSecret: sandbox.clientSecret };
-  stage = await openHttpStage({ connectors: [await sandboxConnector()], app });
+  stage = await openHttpStage({
+    connectors: [await sandboxConnector()],
+    app,
+    backend: () => ({ authorizationServer: true }),
+  });
   acme = await stage.tenant('acme');
   tieline = new Tieline({ apiBaseUrl: stage.url, apiKey: acme.key });
 });

@@ -15,6 +15,7 @@ import type { Backend, Caller, Env } from '../context.ts';
 import { customerOf } from '../customer.ts';
 import { findIntegrationById } from '../integrations.ts';
 import { failures } from '../problem.ts';
+import { openRequestLimit } from '../ratelimit.ts';
 import { body, json, router } from '../router.ts';
 import { readSettings } from '../settings.ts';
 import { choicesOf } from './choices.ts';
@@ -33,6 +34,10 @@ const wanted = z.object({
   auth_option: z.string().optional().openapi({ description: 'The way to connect; the person chooses by default.' }),
   credentials: values.default({}).openapi({ description: 'What the person is not asked for, such as a subdomain.' }),
   replication_config: values.optional().openapi({ description: 'Settings of the integration.' }),
+  confirm: z.boolean().default(false).openapi({
+    description:
+      'Nothing is linked before POST …/oauth/confirm: redirect_url, which it needs, gets `confirmation` added instead of connector_id. For client API keys.',
+  }),
   reconnect: z.string().optional().openapi({ description: 'Id of an integration that gets new credentials.' }),
 });
 
@@ -57,12 +62,16 @@ const routes = {
   }),
 };
 
+/** Links a minute for one user: each is kept for two days. */
+const MOST_LINKS = 30;
+
 type Wanted = z.infer<typeof wanted>;
 
 /** Links at which people connect accounts, for programs. */
 export function initiateRoutes(backend: Backend): OpenAPIHono<Env> {
   const { engine, url } = backend;
   const { keystore, now } = engine;
+  const links = openRequestLimit(MOST_LINKS);
   const app = router();
 
   app.openapi(routes.initiate, async (context) => {
@@ -73,6 +82,7 @@ export function initiateRoutes(backend: Backend): OpenAPIHono<Env> {
     const connector = connectorOfType(engine.catalog, it.connector_type);
     const settings = readSettings(connector, it.replication_config);
     await checkRedirect(backend, organization, it.redirect_url);
+    if (it.confirm) checkConfirmable(caller, it);
     if (connector.settings && it.reconnect === undefined) {
       checkArguments(connector.settings, withDefaults(connector.settings, settings ?? {}), 'replication_config');
     }
@@ -88,6 +98,7 @@ export function initiateRoutes(backend: Backend): OpenAPIHono<Env> {
       }
     }
     const who = await whose(backend, caller, connector, it);
+    links.spend(who.user, 'links');
     const identifier = it.name === undefined ? undefined : checkIdentifier(it.name);
     const authorization = await createAuthorization(
       keystore,
@@ -101,6 +112,7 @@ export function initiateRoutes(backend: Backend): OpenAPIHono<Env> {
         settings,
         reconnect: it.reconnect,
         redirectUrl: it.redirect_url,
+        confirm: it.confirm || undefined,
         // Whoever has only a token of a user could send the link to somebody else, whose account would become theirs.
         requires: caller.kind === 'user' ? 'session' : undefined,
       },
@@ -127,6 +139,14 @@ export function initiateRoutes(backend: Backend): OpenAPIHono<Env> {
   });
 
   return app;
+}
+
+/** Throws `arguments_invalid` where nobody would be told the code, or where there is no program to tell it to. */
+function checkConfirmable({ kind }: Caller, { redirect_url: redirectUrl }: Wanted): void {
+  if (kind === 'client' && redirectUrl !== undefined) return;
+  throw new TielineError('arguments_invalid', 'confirm is for client API keys, and needs redirect_url', {
+    hint: 'Send redirect_url, or leave out confirm.',
+  });
 }
 
 const nowhereToSignIn = (): TielineError =>

@@ -61,6 +61,7 @@ export function connectRoutes(backend: Backend, failures: FailureLimit): Hono<En
 
 function showEnd(context: Context<Env>, { authorization, connector: { title } }: Link, progress: Ended) {
   const next = returnUrl(authorization, progress);
+  if (progress.kind === 'given') return context.redirect(next?.href ?? '/', 303);
   if (progress.kind === 'done') return showPage(context, donePage({ title, account: progress.account, next }));
   const heading = progress.code === 'canceled' ? `${title} was not connected` : `${title} could not be connected`;
   const hint = 'Ask for a new link to try again.';
