@@ -93,7 +93,7 @@ describe.each([
     }
     expect([statuses[0], statuses.at(-1)]).toEqual([401, 429]);
     for (let i = 0; i < 30; i++) await register(proxy.url);
-    const browser = await signedIn(proxy.url, ada);
+    const browser = await signedIn(stage.url, ada);
     const { status, body } = await tokensFor(stage.url, browser, await register(stage.url));
     expect([status, typeof body.refresh_token]).toEqual([200, 'string']);
   });
