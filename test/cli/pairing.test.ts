@@ -49,9 +49,9 @@ describe('the page for the person at this machine', () => {
     expect(shownLate.status).toBe(200);
     expect(plain(await agree(mine, page))).toContain('Connected as ada@sandbox.example');
     expect((await late.submit(shownLate, { decision: 'continue' })).status).toBe(403);
-    expect((await new Browser(origin).open(url)).status).toBe(403);
+    expect((await new Browser(origin).open(url)).status).toBe(409);
     const name = mine.setCookies[0]?.split('=')[0];
-    expect((await fetch(url, { headers: { cookie: `${name}=made-up` } })).status).toBe(403);
+    expect((await fetch(url, { headers: { cookie: `${name}=made-up` } })).status).toBe(409);
     await pairing.close();
   });
 

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Context } from 'hono';
 import { getCookie, setCookie } from 'hono/cookie';
 import { TielineError } from '../../errors.ts';
-import { type Authorization, checkClaim } from '../../execute/authorization.ts';
+import type { Authorization } from '../../execute/authorization.ts';
 import { hashSecret, isSecret, newSecret } from '../../integration/issuedsecret.ts';
 import type { Backend, Env } from '../context.ts';
 import { cookieNamed, SIGN_OUT, sessionUser } from '../session.ts';
@@ -34,9 +34,7 @@ export async function checkBrowser(
   const { authorization } = link;
   await checkUser(backend, link, context);
   const secret = getCookie(context, cookieOf(backend, authorization).name);
-  const browser = secret === undefined || secret === '' ? undefined : browserOf(authorization, secret);
-  if (authorization.requires === 'browser') await checkClaim(backend.engine.keystore, authorization, browser?.mark);
-  return browser;
+  return secret === undefined || secret === '' ? undefined : browserOf(authorization, secret);
 }
 
 /**

@@ -1,6 +1,6 @@
 import { type Context, Hono } from 'hono';
 import { isTielineError, TielineError } from '../../errors.ts';
-import { checkNotElsewhere, claim, type Progress, readProgress } from '../../execute/authorization.ts';
+import { checkClaim, checkNotElsewhere, claim, type Progress, readProgress } from '../../execute/authorization.ts';
 import { log } from '../../log.ts';
 import type { Backend, Env } from '../context.ts';
 import type { FailureLimit } from '../ratelimit.ts';
@@ -41,6 +41,7 @@ export function connectRoutes(backend: Backend, failures: FailureLimit): Hono<En
       return showPage(context, devicePage(connector, next.device ?? progress.device));
     }
     checkTime(backend, link);
+    if (requires === 'browser') await checkClaim(engine.keystore, authorization, browser?.mark);
     const shown = browser ?? markBrowser(backend, authorization, context);
     return showConsent(backend, link, shown, context, { key: context.req.query('option') });
   });
