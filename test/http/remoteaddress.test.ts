@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { remoteAddressBehind } from '../../src/http/remoteaddress.ts';
 
 type Headers = Readonly<Record<string, string>>;
@@ -47,6 +47,24 @@ describe('the address of a client', () => {
     ['both, which do not', { ...list('203.0.113.9'), ...forwarded('for=198.51.100.1') }, '10.0.0.1'],
   ])('is what a trusted proxy says: %s', (_, headers, address) => {
     expect(ask(['10.0.0.0/8'], '::ffff:10.0.0.1', headers)).toBe(address);
+  });
+
+  it('is told of once where a proxy of the network is not named', () => {
+    const written = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+    try {
+      const read = remoteAddressBehind(['10.0.0.7']);
+      const from = (remoteAddress: string, headers: Headers = list('203.0.113.9')) =>
+        read({ socket: { remoteAddress }, headers } as never);
+      for (const it of ['192.0.2.7', '10.0.0.7']) from(it);
+      from('127.0.0.1', {});
+      expect(written).not.toHaveBeenCalled();
+      for (const it of ['127.0.0.1', '::1', '192.168.1.1']) from(it);
+      expect(written.mock.calls.map(([line]) => String(line))).toEqual([
+        expect.stringMatching(/ warn .*proxy that is not trusted.*server\.trustedProxies/),
+      ]);
+    } finally {
+      written.mockRestore();
+    }
   });
 
   it('is found in little time, whatever the header holds', () => {

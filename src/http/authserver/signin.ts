@@ -38,9 +38,9 @@ export function signInRoutes(backend: Backend): Hono<Env> {
     const organization = all.only ?? String(form.organization ?? '').trim();
     if (typeof identifier !== 'string' || typeof secret !== 'string') throw notAForm();
     const guessed = digestOf(JSON.stringify([organization, identifier]));
-    const isKnown = isKnownBrowser(backend, context, await findUser(keystore, organization, identifier));
+    const isKnown = async () => isKnownBrowser(backend, context, await findUser(keystore, organization, identifier));
     try {
-      if (!isKnown) await holdUp.wait(guessed, context.req.raw.signal);
+      if (failures.excess(guessed) > 0 && !(await isKnown())) await holdUp.wait(guessed, context.req.raw.signal);
     } catch (error) {
       if (!isTielineError(error)) throw error;
       context.header('retry-after', String(error.retryAfter));
@@ -52,15 +52,23 @@ export function signInRoutes(backend: Backend): Hono<Env> {
       const problem = 'User and secret do not belong together. Try again.';
       return show(context, { organization, identifier, problem }, 401);
     }
-    sessions.spend(user.id, 'sign-ins');
-    return goOn(backend, context, user, nextOf(context));
+    return goOn(context, user, nextOf(context));
   });
 
   app.get(SIGN_IN_CALLBACK, async (context) => {
     if (!backend.signIn) throw new TielineError('not_found', 'there is nothing at this address');
     const { user, next } = await arriveFromProvider(backend, backend.signIn, context);
-    return goOn(backend, context, user, next);
+    return goOn(context, user, next);
   });
+
+  async function goOn(context: Context<Env>, user: User, next: string | undefined): Promise<Response> {
+    sessions.spend(user.id, 'sign-ins');
+    await startSession(backend, context, user);
+    keepKnownBrowser(backend, context, user);
+    if (next === undefined)
+      return showPage(context, signedInPage({ user: user.identifier, signOutUrl: `${backend.url}${SIGN_OUT}` }));
+    return context.redirect(`${backend.url}${next}`, 303);
+  }
 
   async function show(
     context: Context<Env>,
@@ -78,14 +86,6 @@ export function signInRoutes(backend: Backend): Hono<Env> {
   }
 
   return app;
-}
-
-async function goOn(backend: Backend, context: Context<Env>, user: User, next: string | undefined): Promise<Response> {
-  await startSession(backend, context, user);
-  keepKnownBrowser(backend, context, user);
-  if (next === undefined)
-    return showPage(context, signedInPage({ user: user.identifier, signOutUrl: `${backend.url}${SIGN_OUT}` }));
-  return context.redirect(`${backend.url}${next}`, 303);
 }
 
 /** A page of this server to go on to: an address elsewhere would make this page one that redirects anywhere. */
