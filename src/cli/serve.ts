@@ -3,6 +3,7 @@ import { openIssuer } from '../auth/issuer.ts';
 import { openIdProvider } from '../auth/openid.ts';
 import { TielineError } from '../errors.ts';
 import type { Engine } from '../execute/engine.ts';
+import { loadLibrary } from '../http/authserver/provider.ts';
 import { agentLink } from '../http/connect/agentlink.ts';
 import { defaultLimits, type SignIn, type UserIssuer } from '../http/context.ts';
 import { type Listening, listen } from '../http/listen.ts';
@@ -69,6 +70,9 @@ export async function serve({ host, port, json }: ServeOptions, extension?: Exte
           : []),
       ].join('\n'),
     );
+    // Now, as nobody waits yet: the first stranger would have everybody wait for it.
+    if (authorizationServer)
+      void loadLibrary().catch((cause) => log.error('the authorization server cannot be loaded', { cause }));
     const signal = await untilSignal();
     askedToEnd = performance.now();
     log.info('ending', { signal });
