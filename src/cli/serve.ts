@@ -60,6 +60,8 @@ export async function serve({ host, port, json }: ServeOptions, extension?: Exte
     serving = httpListener({ engine, url, limits, trustedProxies, mcp, ...signing });
     stopWatching = announceChanges(opened);
     const first = await bootstrap(engine, { name: 'default', onlyIfNone: true });
+    // From before it says that it serves: whoever reads that may end it at once.
+    const asked = untilSignal();
     printSecret({ url, ...first }, json, (it) =>
       [
         `Tieline serves at ${it.url}; the API is described at ${it.url}/api/v1/docs`,
@@ -73,7 +75,7 @@ export async function serve({ host, port, json }: ServeOptions, extension?: Exte
     // Now, as nobody waits yet: the first stranger would have everybody wait for it.
     if (authorizationServer)
       void loadLibrary().catch((cause) => log.error('the authorization server cannot be loaded', { cause }));
-    const signal = await untilSignal();
+    const signal = await asked;
     askedToEnd = performance.now();
     log.info('ending', { signal });
   } finally {
