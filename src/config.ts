@@ -19,7 +19,14 @@ const nothing = (): ConfigFile => ({
   connectors: {},
   network: { allowPrivate: [], connectTo: {}, allowFiles: [] },
   limits: { callsPerAccount: 64, requestsPerHost: 256 },
-  server: { authorizationServer: true, requestsPerMinute: 600, scopes: 'wide', issuers: [], clients: [] },
+  server: {
+    authorizationServer: true,
+    trustedProxies: [],
+    requestsPerMinute: 600,
+    scopes: 'wide',
+    issuers: [],
+    clients: [],
+  },
 });
 
 /** Environment and file as one frozen value. Throws `config_invalid` that names every problem at once. */

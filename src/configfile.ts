@@ -1,6 +1,7 @@
 import { isAbsolute } from 'node:path';
 import { load, YAMLException } from 'js-yaml';
 import { z } from 'zod';
+import { readRange } from './addresses.ts';
 import { TielineError } from './errors.ts';
 
 const connectorConfig = z.strictObject({
@@ -10,6 +11,8 @@ const connectorConfig = z.strictObject({
   allow: z.array(z.string()).optional(),
   deny: z.array(z.string()).default([]),
 });
+
+const RANGE = 'is an address such as 10.0.0.7 or a range such as 10.0.0.0/8';
 
 const webAddress = z.url({ protocol: /^https?$/ });
 
@@ -43,6 +46,8 @@ const configFile = z.strictObject({
     .strictObject({
       /** Whether `serve` issues access tokens for MCP clients itself. */
       authorizationServer: z.boolean().default(true),
+      /** Proxies before `serve`: what they say of the address of a client is believed. Addresses and CIDR ranges. */
+      trustedProxies: z.array(z.string().refine((it) => readRange(it) !== undefined, RANGE)).default([]),
       /** How many requests each user and each client API key may send a minute, to this process. */
       requestsPerMinute: z.number().int().min(1).default(600),
       /** Scopes for all connectors only, or also such as `gmail:read`, which clients are then asked to ask for. */

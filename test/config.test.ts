@@ -21,7 +21,14 @@ const nothing = {
   connectors: {},
   network: { allowPrivate: [], connectTo: {}, allowFiles: [] },
   limits: { callsPerAccount: 64, requestsPerHost: 256 },
-  server: { authorizationServer: true, requestsPerMinute: 600, scopes: 'wide', issuers: [], clients: [] },
+  server: {
+    authorizationServer: true,
+    trustedProxies: [],
+    requestsPerMinute: 600,
+    scopes: 'wide',
+    issuers: [],
+    clients: [],
+  },
 };
 
 describe('a configuration', () => {
@@ -64,6 +71,15 @@ network: { allowPrivate: ["127.0.0.1:4000", 10.0.0.0/8] }
   signIn: { issuer: "https://login.example", clientId: tieline, organization: org_1 }`);
     expect(server.clients).toEqual([{ id: 'desk', name: 'Desk', redirectUris: ['https://desk.example/cb'] }]);
     expect(server.signIn).toMatchObject({ scope: 'openid profile email', identifierClaim: 'sub', createUsers: false });
+    const { trustedProxies } = (
+      await read('server: { trustedProxies: ["10.0.0.7", "fd00::/8", "::ffff:10.1.0.0/112"] }')
+    ).server;
+    expect(trustedProxies).toHaveLength(3);
+    const malformed = ['proxy', '10.0.0.0/33', '10.1', '300.1.1.1', '10.0.0.0/8/8', '', '*', '::ffff:10.0.0.0/8'];
+    for (const proxy of malformed) {
+      const refused = read(`server: { trustedProxies: ["${proxy}"] }`);
+      await expect(refused, proxy).rejects.toMatchObject({ code: 'config_invalid' });
+    }
     for (const wrong of ['clients: [{ id: desk }]', 'signIn: { issuer: "https://login.example" }']) {
       await expect(read(`server: { ${wrong} }`)).rejects.toMatchObject({ code: 'config_invalid' });
     }

@@ -58,7 +58,6 @@ const ONLY_IN: Readonly<Record<string, readonly string[]>> = {
   mysql2: ['sql'],
   'eventsource-parser': ['execute'],
   '@hono/zod-openapi': ['http'],
-  'rate-limiter-flexible': ['http'],
 };
 
 const files = readdirSync(source, { withFileTypes: true, recursive: true })

@@ -19,6 +19,9 @@ type Check = {
   readonly hint?: string | undefined;
 };
 
+const UNNAMED_PROXY =
+  'TIELINE_URL is https, which a proxy serves, and server.trustedProxies names none: all clients count as one address';
+
 /** `tieline doctor`: everything a start needs, tried one by one. Gives the exit code. */
 export async function doctor({ json }: { readonly json?: boolean }): Promise<number> {
   const checks: (Check & { readonly text: string })[] = [];
@@ -37,7 +40,9 @@ export async function doctor({ json }: { readonly json?: boolean }): Promise<num
   await check('version', async () => ({ detail: `tieline ${version}, node ${process.versions.node}` }));
   const config = await check('configuration', async () => {
     const value = await readConfig(process.env);
-    return { detail: `home ${value.home}, file ${value.file}`, value };
+    const detail = `home ${value.home}, file ${value.file}`;
+    const isBehind = publicUrl(process.env)?.startsWith('https:') && value.server.trustedProxies.length === 0;
+    return { detail: isBehind ? `${detail}\n${UNNAMED_PROXY}` : detail, value };
   });
   if (config) {
     const names: string[] = [];

@@ -3,6 +3,7 @@ import { openIssuer } from '../auth/issuer.ts';
 import { openIdProvider } from '../auth/openid.ts';
 import { TielineError } from '../errors.ts';
 import type { Engine } from '../execute/engine.ts';
+import { loadLibrary } from '../http/authserver/provider.ts';
 import { agentLink } from '../http/connect/agentlink.ts';
 import { defaultLimits, type SignIn, type UserIssuer } from '../http/context.ts';
 import { type Listening, listen } from '../http/listen.ts';
@@ -45,7 +46,7 @@ export async function serve({ host, port, json }: ServeOptions, extension?: Exte
     listening = await listen(listener, { host, port: readPort(port) });
     url ||= `http://${host.includes(':') ? `[${host}]` : host}:${listening.port}`;
     const { signingKeys } = opened;
-    const { authorizationServer, clients, requestsPerMinute } = opened.config.server;
+    const { authorizationServer, clients, requestsPerMinute, trustedProxies } = opened.config.server;
     const limits = { ...defaultLimits, requests: requestsPerMinute };
     mcp = openMcpHttp(engine, {
       bus: opened.bus,
@@ -56,9 +57,11 @@ export async function serve({ host, port, json }: ServeOptions, extension?: Exte
     const issuers = issuersOf(opened, url);
     const signIn = signInOf(opened);
     const signing = { signingKeys, issuers, authorizationServer, clients, signIn };
-    serving = httpListener({ engine, url, limits, mcp, ...signing });
+    serving = httpListener({ engine, url, limits, trustedProxies, mcp, ...signing });
     stopWatching = announceChanges(opened);
     const first = await bootstrap(engine, { name: 'default', onlyIfNone: true });
+    // From before it says that it serves: whoever reads that may end it at once.
+    const asked = untilSignal();
     printSecret({ url, ...first }, json, (it) =>
       [
         `Tieline serves at ${it.url}; the API is described at ${it.url}/api/v1/docs`,
@@ -69,7 +72,10 @@ export async function serve({ host, port, json }: ServeOptions, extension?: Exte
           : []),
       ].join('\n'),
     );
-    const signal = await untilSignal();
+    // Now, as nobody waits yet: the first stranger would have everybody wait for it.
+    if (authorizationServer)
+      void loadLibrary().catch((cause) => log.error('the authorization server cannot be loaded', { cause }));
+    const signal = await asked;
     askedToEnd = performance.now();
     log.info('ending', { signal });
   } finally {

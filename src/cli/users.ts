@@ -1,5 +1,6 @@
 import { TielineError } from '../errors.ts';
 import type { Engine } from '../execute/engine.ts';
+import { isWebRedirect } from '../http/redirecturi.ts';
 import { deleteUserWithAll } from '../http/userdata.ts';
 import { createClientKey, listClientKeys, revokeClientKey } from '../integration/clientkey.ts';
 import {
@@ -117,8 +118,8 @@ export const organizations = ({ json }: { json?: boolean }): Promise<void> =>
 /** `tieline organizations redirect <url>`: one more address browsers may be sent to after a connect flow. */
 export const redirect = (url: string, { organization: wanted, json }: OrganizationOption): Promise<void> =>
   within(async (engine) => {
-    if (!/^https?:$/.test(URL.canParse(url) ? new URL(url).protocol : '')) {
-      throw new TielineError('usage', `${url} is no web address`, {
+    if (!isWebRedirect(url)) {
+      throw new TielineError('usage', `${url} is neither an https address nor one of http on this machine`, {
         hint: 'Write it as in https://app.example.com/done',
       });
     }

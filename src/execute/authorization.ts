@@ -24,11 +24,14 @@ export type Authorization = {
   readonly reconnect?: string | undefined;
   /** Where the browser goes in the end. */
   readonly redirectUrl?: string | undefined;
+  /** Whether the program has to say who sits in the browser that comes back, before the account is the user's. */
+  readonly confirm?: boolean | undefined;
   /** Name of the MCP client that asks in the name of the user. */
   readonly client?: string | undefined;
   /**
    * `session`: whoever opens the link has to be signed in to Tieline as the user. `browser`: it is for the first browser
-   * that opens it.
+   * that sends its form. Absent: for whoever has it, as the program that asked for it knows whom it gave it to; a browser
+   * that is signed in as somebody else is refused in any case.
    */
   readonly requires?: 'session' | 'browser' | undefined;
   /** Epoch milliseconds. */
@@ -54,6 +57,8 @@ export type Progress =
       readonly busyUntil: number;
       readonly device?: DeviceWait | undefined;
     }
+  /** Waits for the program, which is told the code by the browser. */
+  | { readonly kind: 'given'; readonly browser: string; readonly code: string }
   | { readonly kind: 'done'; readonly browser: string; readonly integration: string; readonly account?: string }
   | { readonly kind: 'failed'; readonly browser: string; readonly code: ErrorCode };
 
@@ -73,6 +78,8 @@ const digest = (text: string): string => createHash('sha256').update(text, 'utf8
 const requestKey = (id: string): StoreKey => storeKey('authorization', 'request', digest(id));
 const progressKey = (id: string): StoreKey => storeKey('authorization', 'progress', digest(id));
 const browserKey = (id: string): StoreKey => storeKey('authorization', 'browser', digest(id));
+/** For what waits for the program to confirm it, by its code. */
+export const givenKey = (code: string): StoreKey => storeKey('authorization', 'given', digest(code));
 /** For what is known by the state of a sign-in. */
 export const stateKey = (state: string): StoreKey => storeKey('authorization', 'state', digest(state));
 
@@ -98,17 +105,29 @@ export const readProgress = async (
   { id }: Pick<Authorization, 'id'>,
 ): Promise<Progress | undefined> => (await keystore.read<Progress>(progressKey(id)))?.value;
 
-/** Gives the link to the first browser that opens it, by its mark. Throws `forbidden` for every other one. */
-export async function claim(keystore: Keystore, { id }: Authorization, mark: string): Promise<void> {
-  const key = browserKey(id);
-  if (await keystore.replace(key, undefined, mark)) {
+/**
+ * Gives the link to the first browser that sends its form, by its mark: what only looks at it, such as a scanner or a
+ * preview, takes it from nobody. Throws `forbidden` for every other one.
+ */
+export async function claim(keystore: Keystore, authorization: Authorization, mark: string): Promise<void> {
+  const key = browserKey(authorization.id);
+  if (await keystore.replace(key, undefined, mark))
     await keystore.write(key, mark, KEPT); // what is replaced would stay for ever
-  } else if ((await keystore.read<string>(key))?.value !== mark) {
-    throw new TielineError('forbidden', 'this link has been opened in another browser', {
-      hint: 'Go on there, or ask for a new link.',
-    });
-  }
+  else await checkClaim(keystore, authorization, mark);
 }
+
+/** Throws `forbidden` where the link belongs to another browser than that of the mark. */
+export async function checkClaim(keystore: Keystore, authorization: Authorization, mark?: string): Promise<void> {
+  const owner = await claimedBy(keystore, authorization);
+  if (owner === undefined || owner === mark) return;
+  throw new TielineError('forbidden', 'this link has been opened in another browser', {
+    hint: 'Go on there, or ask for a new link.',
+  });
+}
+
+/** The mark of the browser to which a link belongs. */
+export const claimedBy = async (keystore: Keystore, { id }: Pick<Authorization, 'id'>): Promise<string | undefined> =>
+  (await keystore.read<string>(browserKey(id)))?.value;
 
 /**
  * Lets one step of one browser go on, which ends with `settle`. Throws `conflict` when the authorization is over or

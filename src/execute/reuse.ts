@@ -4,7 +4,13 @@ import type { Principal } from '../integration/principal.ts';
 import { keepsChanging } from '../keystore/change.ts';
 import type { Keystore } from '../keystore/keystore.ts';
 import { type StoreKey, storeKey } from '../keystore/store.ts';
-import { type Authorization, createAuthorization, readAuthorization, readProgress } from './authorization.ts';
+import {
+  type Authorization,
+  claimedBy,
+  createAuthorization,
+  readAuthorization,
+  readProgress,
+} from './authorization.ts';
 import type { Engine } from './engine.ts';
 
 /** What an agent asks for: see `Authorization`. */
@@ -38,7 +44,7 @@ export async function reuseAuthorization(
     const record = await keystore.read<readonly Open[]>(key);
     const open = (record?.value ?? []).filter((it) => it.expiresAt > now() + SHORTEST);
     const same = open.find((it) => it.what === what);
-    const found = same && (await readAuthorization(keystore, same.id));
+    const found = same && (await usable(keystore, same.id));
     if (found) return found;
     const rest = open.filter((it) => it !== same);
     const others = rest.length < MOST_OPEN ? rest : await waiting(keystore, rest);
@@ -53,8 +59,15 @@ export async function reuseAuthorization(
   throw keepsChanging('the open links');
 }
 
+/** An authorization that is still there, and does not belong to a browser from which its user may never come back. */
+async function usable(keystore: Keystore, id: string): Promise<Authorization | undefined> {
+  const found = await readAuthorization(keystore, id);
+  if (found?.requires !== 'browser' || (await claimedBy(keystore, found)) === undefined) return found;
+  return (await waiting(keystore, [{ id }])).length === 0 ? found : undefined;
+}
+
 /** Those that have not ended, though nobody may have come back to ask. */
-async function waiting(keystore: Keystore, open: readonly Open[]): Promise<readonly Open[]> {
+async function waiting<T extends Pick<Open, 'id'>>(keystore: Keystore, open: readonly T[]): Promise<readonly T[]> {
   const progress = await Promise.all(open.map((it) => readProgress(keystore, it)));
   return open.filter((_, index) => (progress[index]?.kind ?? 'begun') === 'begun');
 }

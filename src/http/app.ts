@@ -10,13 +10,14 @@ import { appRoutes } from './apps.ts';
 import { keepOpener, POPUP_PATHS } from './authserver/opener.ts';
 import { authorizationServerRoutes } from './authserver/routes.ts';
 import { identifyCaller } from './caller.ts';
+import { confirmRoutes } from './connect/confirm.ts';
 import { initiateRoutes } from './connect/initiate.ts';
 import { connectRoutes } from './connect/routes.ts';
 import { statusRoutes } from './connect/status.ts';
 import { connectorRoutes } from './connectors.ts';
 import type { Backend, Env } from './context.ts';
 import { executionRoutes } from './execution.ts';
-import { type Gates, openGates } from './gates.ts';
+import { type Gates, incomingOf, openGates } from './gates.ts';
 import { grantRoutes } from './grants.ts';
 import { knownHosts } from './hosts.ts';
 import { idempotent } from './idempotency.ts';
@@ -33,14 +34,14 @@ import { userRoutes } from './users.ts';
 const API = '/api/v1';
 
 /** Everything that is served over HTTP. */
-export function httpApp(backend: Backend, gates: Gates = openGates(backend.limits)): OpenAPIHono<Env> {
+export function httpApp(backend: Backend, gates: Gates = openGates(backend)): OpenAPIHono<Env> {
   const { limits, url, signingKeys } = backend;
   const app = new OpenAPIHono<Env>();
   const { failures } = gates;
   app.onError((error, context) => answerProblem(context, error));
   app.notFound((context) => answerProblem(context, noRoute()));
   for (const path of POPUP_PATHS) app.use(path, keepOpener);
-  app.use(requestId({ limitLength: 64 }), logged, secureHeaders(), knownHosts(url));
+  app.use(requestId({ limitLength: 64 }), logged(gates), secureHeaders(), knownHosts(url));
   app.use(bodyLimit({ maxSize: limits.body, onError: (context) => answerProblem(context, tooLarge(limits.body)) }));
 
   app.get('/healthz', (context) => context.json({ status: 'ok', version }));
@@ -59,11 +60,11 @@ export function httpApp(backend: Backend, gates: Gates = openGates(backend.limit
   });
 
   app.route('/', mcpRoutes(backend, gates));
-  app.route('/', authorizationServerRoutes(backend, failures));
+  app.route('/', authorizationServerRoutes(backend, gates));
   app.route('/', connectRoutes(backend, failures));
 
   const api = router();
-  api.use(identifyCaller(backend, failures), limitRequests(openRequestLimit(limits.requests)), idempotent(backend));
+  api.use(identifyCaller(backend, gates), limitRequests(openRequestLimit(limits.requests)), idempotent(backend));
   for (const routes of [
     organizationRoutes(backend),
     userRoutes(backend, failures),
@@ -73,6 +74,7 @@ export function httpApp(backend: Backend, gates: Gates = openGates(backend.limit
     appRoutes(backend),
     integrationRoutes(backend),
     initiateRoutes(backend),
+    confirmRoutes(backend),
     statusRoutes(backend),
     executionRoutes(backend),
   ]) {
@@ -106,13 +108,16 @@ export function httpApp(backend: Backend, gates: Gates = openGates(backend.limit
 const DESCRIPTION =
   'Register users, link their accounts, and run actions on them. Failures are RFC 9457 problems. Lists are paged by cursor. `Idempotency-Key` makes a POST happen once. `X-Organization-Id` chooses among the organizations of a client API key.';
 
-const logged: MiddlewareHandler<Env> = async (context, next) => {
-  const start = performance.now();
-  await next();
-  const ms = Math.round(performance.now() - start);
-  const { method, path } = context.req;
-  log.debug('request', { id: context.get('requestId'), method, path, status: context.res.status, ms });
-};
+const logged =
+  ({ remoteAddress }: Gates): MiddlewareHandler<Env> =>
+  async (context, next) => {
+    const start = performance.now();
+    const from = remoteAddress(incomingOf(context));
+    await next();
+    const ms = Math.round(performance.now() - start);
+    const { method, path } = context.req;
+    log.debug('request', { id: context.get('requestId'), from, method, path, status: context.res.status, ms });
+  };
 
 const noRoute = (): TielineError =>
   new TielineError('not_found', 'there is nothing at this address', { hint: `Look at ${API}/docs.` });

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import type { MiddlewareHandler } from 'hono';
 import { TielineError } from '../errors.ts';
 import { findClientKey } from '../integration/clientkey.ts';
@@ -5,7 +6,8 @@ import { unknownOrganization } from '../integration/organization.ts';
 import { type Principal, SCOPES } from '../integration/principal.ts';
 import { readUser, type User } from '../integration/user.ts';
 import type { Backend, Caller, Env } from './context.ts';
-import type { FailureLimit } from './ratelimit.ts';
+import { type Gates, incomingOf } from './gates.ts';
+import { shownFrom, unlessGuessed } from './ratelimit.ts';
 
 /** Kind of the tokens that a login gives, so that no other token of this issuer passes for one (RFC 8725 §3.11). */
 export const LOGIN_TOKEN = 'tieline-login+jwt';
@@ -17,22 +19,33 @@ const ALL_SCOPES = new Set(SCOPES);
  * `X-Organization-Id` chooses among the organizations of a key. Throws `unauthenticated`, `organization_required`,
  * `organization_unknown`.
  */
-export function identifyCaller(backend: Backend, failures: FailureLimit): MiddlewareHandler<Env> {
+export function identifyCaller(backend: Backend, gates: Gates): MiddlewareHandler<Env> {
   return async (context, next) => {
-    const address = failures.addressOf(context);
-    await failures.check(address);
-    try {
-      context.set('caller', await callerOf(backend, context.req.raw.headers));
-    } catch (error) {
-      await failures.count(address);
-      throw error;
-    }
+    const { headers } = context.req.raw;
+    context.set('caller', await unlessGuessedBy(gates, incomingOf(context), headers, () => callerOf(backend, headers)));
     await next();
   };
 }
 
 /** The headers of a request, as `Headers` gives them. */
 export type HeaderValues = Pick<Headers, 'get'>;
+
+/** Names the credential of a request and where it comes from, see `shownFrom`. */
+export const guessOf =
+  ({ remoteAddress }: Pick<Gates, 'remoteAddress'>, incoming: IncomingMessage, headers: HeaderValues) =>
+  (): string =>
+    shownFrom(remoteAddress(incoming), `${headers.get('authorization')}\n${headers.get('x-api-key')}`);
+
+/** Looks at the credential of a request, see `unlessGuessed`. Who shows none, as before a sign-in, guesses nothing. */
+export function unlessGuessedBy<T>(
+  gates: Pick<Gates, 'failures' | 'remoteAddress'>,
+  incoming: IncomingMessage,
+  headers: HeaderValues,
+  look: () => Promise<T>,
+): Promise<T> {
+  if (headers.get('authorization') === null && headers.get('x-api-key') === null) return look();
+  return unlessGuessed(gates.failures, guessOf(gates, incoming, headers), look);
+}
 
 /** Throws `unauthenticated`, `organization_required`, `organization_unknown`. */
 export async function callerOf(backend: Backend, headers: HeaderValues): Promise<Caller> {

@@ -15,6 +15,8 @@ export type Backend = {
   /** Where clients reach this server, without a slash at the end: issuer and audience of its tokens. */
   readonly url: string;
   readonly limits: Limits;
+  /** Proxies that are believed whom they speak for: addresses and CIDR ranges. None by default. */
+  readonly trustedProxies?: readonly string[] | undefined;
   /** Absent where MCP is not served over HTTP. */
   readonly mcp?: McpEndpoint | undefined;
   /** Whose access tokens are taken at `/mcp`, besides those of this server. */
@@ -72,7 +74,7 @@ export type UserIssuer = TrustedIssuer & {
 export type Limits = {
   /** Requests a minute for each caller. */
   readonly requests: number;
-  /** Failed logins a minute for each address and each user. */
+  /** How often a minute the same wrong thing is looked at; wrong secrets of a user are held up when there are more. */
   readonly failures: number;
   /** Longest request body in bytes. */
   readonly body: number;

@@ -7,7 +7,7 @@ import { mcpShortcut } from './shortcut.ts';
 
 /** Everything that is served over HTTP, plain calls of tools by a short way. */
 export function httpListener(backend: Backend): RequestListener {
-  const gates = openGates(backend.limits);
+  const gates = openGates(backend);
   const app = httpApp(backend, gates);
   return mcpShortcut(backend, gates, webListener(app.fetch));
 }

@@ -1,46 +1,34 @@
 import { type Context, Hono } from 'hono';
-import { isTielineError, TielineError } from '../errors.ts';
+import { TielineError } from '../errors.ts';
 import { supportedScopes } from '../execute/policy.ts';
 import type { Principal, Scope } from '../integration/principal.ts';
+import { unlessGuessedBy } from './caller.ts';
 import type { Backend, Env, McpEndpoint } from './context.ts';
-import type { Customer } from './customer.ts';
-import type { Gates } from './gates.ts';
+import { type Gates, incomingOf } from './gates.ts';
 import { credentialOf, identifyMcpCaller } from './mcpcaller.ts';
 import { knownOrigins } from './origins.ts';
 import { answerProblem } from './problem.ts';
-import { type FailureLimit, limitRequests } from './ratelimit.ts';
+import { limitRequests } from './ratelimit.ts';
 import { challenge, resourceRoutes } from './resource.ts';
 
 /** MCP at `/mcp`, and what clients need to know to sign in there. Nothing where MCP is not served. */
-export function mcpRoutes(backend: Backend, { failures, requests }: Gates): Hono<Env> {
+export function mcpRoutes(backend: Backend, gates: Gates): Hono<Env> {
   const { mcp, url } = backend;
   const app = new Hono<Env>();
   if (!mcp) return app;
   app.onError((error, context) => refuse(context, backend, error));
   app.route('/', resourceRoutes(backend));
-  const limit = limitRequests(requests);
+  const limit = limitRequests(gates.requests);
   app.on(['GET', 'POST', 'DELETE'], '/mcp', knownOrigins(url), async (context) => {
-    const { user, who } = await knownCaller(backend, failures, context);
+    const { headers } = context.req.raw;
+    const { user, who } = await unlessGuessedBy(gates, incomingOf(context), headers, () =>
+      identifyMcpCaller(backend, headers),
+    );
     context.set('caller', { kind: 'user', organization: user.organization, user });
     await limit(context, async () => {});
     return serve(mcp, backend, context, who);
   });
   return app;
-}
-
-/** Looks at the credential unless too many from that address were wrong. */
-async function knownCaller(backend: Backend, failures: FailureLimit, context: Context<Env>): Promise<Customer> {
-  const { headers } = context.req.raw;
-  const address = failures.addressOf(context);
-  await failures.check(address);
-  try {
-    return await identifyMcpCaller(backend, headers);
-  } catch (error) {
-    // The first request of a client that signs in has no credential: that is no guess.
-    const isGuess = isTielineError(error) && error.code === 'unauthenticated' && credentialOf(headers) !== undefined;
-    if (isGuess) await failures.count(address);
-    throw error;
-  }
 }
 
 async function serve(mcp: McpEndpoint, backend: Backend, context: Context<Env>, who: Principal): Promise<Response> {

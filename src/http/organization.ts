@@ -10,9 +10,10 @@ import {
 import { clientOnly } from './caller.ts';
 import type { Backend, Env } from './context.ts';
 import { failures } from './problem.ts';
+import { isWebRedirect } from './redirecturi.ts';
 import { json, router } from './router.ts';
 
-const redirectUrl = z.url({ protocol: /^https?$/ }).max(2_000);
+const redirectUrl = z.string().max(2_000).refine(isWebRedirect, 'is https, or http to this machine');
 
 const organization = z
   .object({

@@ -29,11 +29,13 @@ export function signInUrl({ url }: Pick<Backend, 'url'>, next: string, organizat
 
 const LIFE = 12 * 60 * 60_000;
 
-/** `__Host-` needs https (RFC 6265bis §4.1.3.2). */
-function cookieOf({ url }: Backend): { readonly name: string; readonly secure: boolean } {
+/** A cookie of a server at an address. `__Host-` needs https (RFC 6265bis §4.1.3.2). */
+export function cookieNamed(url: string, name: string): { readonly name: string; readonly secure: boolean } {
   const secure = url.startsWith('https:');
-  return { name: `${secure ? '__Host-' : ''}tieline`, secure };
+  return { name: `${secure ? '__Host-' : ''}${name}`, secure };
 }
+
+const cookieOf = ({ url }: Backend) => cookieNamed(url, 'tieline');
 
 const key = (secret: string) => storeKey('session', createHash('sha256').update(secret, 'utf8').digest('base64url'));
 

@@ -5,10 +5,11 @@ import { AcceptedEnvelopes, envelopeKey } from '../mcp/accepted.ts';
 import { returnController, takeController } from '../mcp/cancellation.ts';
 import type { Json } from '../mcp/direct.ts';
 import { type PlainRequest, plainRequest } from '../mcp/plain.ts';
+import { guessOf } from './caller.ts';
 import type { Backend, McpEndpoint } from './context.ts';
 import type { Gates } from './gates.ts';
 import { identifyMcpCaller } from './mcpcaller.ts';
-import { limitedAddress, limitedUser } from './ratelimit.ts';
+import { limitedUser } from './ratelimit.ts';
 
 /** Longer requests take the long way, as do those that do not say how long they are. */
 const LONGEST_BODY = 1024 * 1024;
@@ -49,7 +50,7 @@ type Template = { readonly headers: readonly string[]; readonly isStream: boolea
  * that was served before is answered by the same code, with the same headers. Everything else goes `onward`, and so does
  * whatever is to be refused.
  */
-export function mcpShortcut(backend: Backend, { failures, requests }: Gates, onward: RequestListener): RequestListener {
+export function mcpShortcut(backend: Backend, gates: Gates, onward: RequestListener): RequestListener {
   const { mcp, limits: most } = backend;
   if (!mcp) return onward;
   const longest = Math.min(LONGEST_BODY, most.body);
@@ -113,11 +114,13 @@ export function mcpShortcut(backend: Backend, { failures, requests }: Gates, onw
   }
 
   /** Whom the request is from, if it is to be served; throws, or gives undefined, if not. */
-  async function admit(mcp: McpEndpoint, request: PlainRequest, { headers, socket }: IncomingMessage) {
-    await failures.check(limitedAddress(socket.remoteAddress));
-    const { user, who } = await identifyMcpCaller(backend, { get: (name) => textOf(headers[name]) });
+  async function admit(mcp: McpEndpoint, request: PlainRequest, incoming: IncomingMessage) {
+    const { headers } = incoming;
+    const values = { get: (name: string) => textOf(headers[name]) };
+    gates.failures.check(guessOf(gates, incoming, values));
+    const { user, who } = await identifyMcpCaller(backend, values);
     if (mcp.missingScopes(who, asMessage(request)).length > 0) return undefined;
-    const { policy, limit, over } = await requests.take(limitedUser(user));
+    const { policy, limit, over } = gates.requests.take(limitedUser(user));
     return over === undefined ? { who, limits: ['ratelimit-policy', policy, 'ratelimit', limit] } : undefined;
   }
 }

@@ -16,7 +16,7 @@ import { clientOnly, LOGIN_TOKEN } from './caller.ts';
 import type { Backend, Env } from './context.ts';
 import { openPosition, pageOf, pageQuery, sealPosition } from './page.ts';
 import { failures } from './problem.ts';
-import type { FailureLimit } from './ratelimit.ts';
+import { digestOf, type FailureLimit } from './ratelimit.ts';
 import { json, router } from './router.ts';
 import { deleteUserWithAll } from './userdata.ts';
 
@@ -180,11 +180,12 @@ export function userRoutes(backend: Backend, limit: FailureLimit): OpenAPIHono<E
   app.openapi(routes.logIn, async (context) => {
     const { organization } = clientOnly(context.get('caller'));
     const { identifier: name, secret } = context.req.valid('json');
-    const guessed = `login ${organization} ${name}`;
-    await limit.check(guessed);
+    // The very thing that was wrong before: another one is always looked at, as it may be right.
+    const guessed = digestOf(JSON.stringify([organization, name, secret]));
+    limit.check(() => guessed);
     const found = await authenticateUser(keystore, organization, name, secret);
     if (!found) {
-      await limit.count(guessed);
+      limit.count(guessed);
       throw new TielineError('login_failed', 'identifier and secret do not belong together here', {
         hint: 'Check both, and that the client API key is of the organization of the user.',
       });

@@ -20,7 +20,7 @@ const PAUSE = 500;
 export async function endOf({ keystore }: Engine, id: string): Promise<Ended | undefined> {
   const authorization = await readAuthorization(keystore, id);
   const progress = authorization && (await readProgress(keystore, authorization));
-  return progress?.kind === 'begun' ? undefined : progress;
+  return progress?.kind === 'done' || progress?.kind === 'failed' ? progress : undefined;
 }
 
 /**

@@ -35,12 +35,17 @@ export type LinkOptions = {
 
 /** The accounts of one user. Of `identifier` the default is the default account. */
 export type Integrations = {
-  /** Where to send the person to sign in; their browser comes back to `redirectUrl`. */
+  /**
+   * Where to send the person to sign in; their browser comes back to `redirectUrl`. With `confirm`, nothing is linked
+   * before `confirm` is called.
+   */
   initiate(
     connector: ConnectorName,
     redirectUrl: string,
-    options?: LinkOptions & { readonly credentials?: Values | undefined },
+    options?: LinkOptions & { readonly credentials?: Values | undefined; readonly confirm?: boolean | undefined },
   ): Promise<{ readonly consentUrl: string; readonly expiresAt: Date }>;
+  /** Says that this is the user who sits in the browser that brought `confirmation`, once. Gives the id of the account. */
+  confirm(confirmation: string): Promise<string>;
   /** Links an account with credentials that are there already. They are tried first. */
   create(connector: ConnectorName, credentials: Values, options?: LinkOptions): Promise<Integration>;
   list(connector?: ConnectorName): Promise<Integration[]>;
@@ -108,14 +113,19 @@ export function openIntegrations(api: Api, customer: string | undefined): Integr
     list,
     get,
     has: async (connector) => (await list(connector)).some((it) => it.status !== 'pending'),
-    async initiate(connector, redirectUrl, { name, option, settings, credentials } = {}) {
-      const body = { ...wanted(connector, name, option, settings), redirect_url: redirectUrl, credentials };
+    async initiate(connector, redirectUrl, { name, option, settings, credentials, confirm } = {}) {
+      const body = { ...wanted(connector, name, option, settings), redirect_url: redirectUrl, credentials, confirm };
       const path = `${PATH}/oauth/initiate`;
       const answer = (await api.request({ method: 'POST', path, body, effect: 'create' })) as {
         readonly consent_url: string;
         readonly expires_at: string;
       };
       return { consentUrl: answer.consent_url, expiresAt: new Date(answer.expires_at) };
+    },
+    async confirm(confirmation) {
+      const body = { confirmation, customer_name: customer };
+      const answer = await api.request({ method: 'POST', path: `${PATH}/oauth/confirm`, body, effect: 'create' });
+      return (answer as { readonly connector_id: string }).connector_id;
     },
     async create(connector, credentials, { name, option, settings } = {}) {
       const body = { ...wanted(connector, name, option, settings), credentials };

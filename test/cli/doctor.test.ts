@@ -31,6 +31,13 @@ describe('doctor', () => {
     expect(notice).toMatch(/^ {6}Made a new master key in .*\/home\/key\./);
   });
 
+  it('tells that a proxy is there and none is named', async () => {
+    const env = { TIELINE_URL: 'https://tieline.example' };
+    expect((await doctor(env)).stdout).toMatch(/^ok {4}configuration: .*\n {6}.*server\.trustedProxies names none/m);
+    await writeFile(join(place.path, 'home', 'config.yaml'), 'server: { trustedProxies: [10.0.0.7] }');
+    expect((await doctor(env)).stdout).not.toContain('trustedProxies');
+  });
+
   it('goes on after what is wrong, with the next step for each', async () => {
     const folder = join(place.path, 'definitions');
     await writeDefinition(folder, 'desk', deskDefinition('http://127.0.0.1:9').replace('title: Desk', 'titel: Desk'));

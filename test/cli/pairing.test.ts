@@ -37,16 +37,35 @@ describe('the page for the person at this machine', () => {
     expect(await isServed(second.url)).toBe(false);
   });
 
-  it('is for the first browser that opens the link, whatever cookie another one makes up', async () => {
+  it('is for the first browser that sends its form, whatever a scanner or another cookie does before', async () => {
     const pairing = open();
     const { url } = await pairing.link(localPrincipal, { connector: 'sandbox', identifier: 'first' });
     const { origin } = new URL(url);
+    for (const method of ['HEAD', 'GET', 'GET']) expect((await fetch(url, { method })).status).toBe(200);
     const mine = new Browser(origin);
     const page = await mine.open(url);
-    expect((await new Browser(origin).open(url)).status).toBe(403);
-    const name = mine.setCookies[0]?.split('=')[0];
-    expect((await fetch(url, { headers: { cookie: `${name}=made-up` } })).status).toBe(403);
+    const late = new Browser(origin);
+    const shownLate = await late.open(url);
+    expect(shownLate.status).toBe(200);
     expect(plain(await agree(mine, page))).toContain('Connected as ada@sandbox.example');
+    expect((await late.submit(shownLate, { decision: 'continue' })).status).toBe(403);
+    expect((await new Browser(origin).open(url)).status).toBe(409);
+    const name = mine.setCookies[0]?.split('=')[0];
+    expect((await fetch(url, { headers: { cookie: `${name}=made-up` } })).status).toBe(409);
+    await pairing.close();
+  });
+
+  it('is another one when the first belongs to a browser from which nobody comes back', async () => {
+    const pairing = open();
+    const asked = { connector: 'sandbox', identifier: 'again', option: 'oauth' };
+    const first = await pairing.link(localPrincipal, asked);
+    expect((await pairing.link(localPrincipal, asked)).url).toBe(first.url);
+    const lost = new Browser(new URL(first.url).origin);
+    await lost.submit(await lost.open(first.url), { decision: 'continue' });
+    const second = await pairing.link(localPrincipal, asked);
+    expect(second.url).not.toBe(first.url);
+    const mine = new Browser(new URL(second.url).origin);
+    expect(plain(await agree(mine, await mine.open(second.url)))).toContain('Connected as ada@sandbox.example');
     await pairing.close();
   });
 

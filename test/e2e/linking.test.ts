@@ -1,5 +1,6 @@
 import { request } from 'node:http';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { signIn } from '../../src/sandbox/person.ts';
 import { Browser, plain } from '../http/authserver/stage.ts';
 import { connectLinking, type Linkable, type LinkClient, requiredUrl } from '../mcp/linkclient.ts';
 import { agree } from '../mcp/linkstage.ts';
@@ -64,22 +65,27 @@ describe('an agent on this machine', () => {
     expect(page).toContain('<b>Test client</b>, through <b>Tieline on this machine</b>,');
   });
 
-  it('gives the link to the first browser that opens it, at an address with nothing else', async () => {
+  it('gives the link to the first browser that sends its form, at an address with nothing else', async () => {
     const client = await connect({ how: 'v1' });
     const url = addressIn((await client.call(TOOL)).content[0]?.text);
     const { origin, host } = new URL(url);
     const mine = new Browser(origin);
     const page = await mine.open(url);
-    const other = await new Browser(origin).open(url);
-    expect(other.status).toBe(403);
-    expect(plain(other)).toContain('opened in another browser');
+    const another = new Browser(origin);
+    const other = await another.open(url);
+    expect(other.status).toBe(200);
     for (const path of ['/', '/api/v1/docs', '/api/v1/users', '/mcp', '/healthz', '/sign-in']) {
       expect((await fetch(`${origin}${path}`)).status).toBe(404);
     }
     for (const name of ['evil.example', `evil.example:${host.split(':')[1]}`]) {
       expect(await statusAs(url, name)).toBe(421);
     }
-    expect(plain(await agree(mine, page))).toContain('Connected as');
+    const away = await mine.submit(page, { decision: 'continue' });
+    const refused = await another.submit(other, { decision: 'continue' });
+    expect([refused.status, plain(refused).includes('opened in another browser')]).toEqual([403, true]);
+    expect((await new Browser(origin).open(url)).status).toBe(403);
+    const back = await mine.open(await signIn(away.url.href, 'ada', { cookies: mine.cookies }));
+    expect(plain(back)).toContain('Connected as');
     expect((await new Browser(origin).open(url)).status).toBe(409);
   });
 

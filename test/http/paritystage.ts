@@ -40,7 +40,7 @@ export async function openParity(stage: HttpStage, limited: Partial<Limits> = {}
   };
   const backend = { engine, signingKeys, url, limits, mcp };
   const serve = (isShort: boolean): Promise<Listening> => {
-    const gates = openGates(limits);
+    const gates = openGates({ limits });
     const web = webListener(httpApp(backend, gates).fetch);
     return listen(isShort ? mcpShortcut(backend, gates, web) : web, { host: '127.0.0.1', port: 0 });
   };

@@ -104,7 +104,7 @@ export async function openHttpStage(
   const { extension, patience = 300 } = options;
   const mcp = openMcpHttp(engine, { bus, extension, link, patience });
   const backend = { engine, signingKeys, url, limits, mcp, ...options.backend?.(engine, url) };
-  const gates = openGates(limits);
+  const gates = openGates(backend);
   app = httpApp(backend, gates);
   serving = mcpShortcut(backend, gates, webListener(app.fetch));
 

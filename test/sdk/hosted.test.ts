@@ -5,6 +5,7 @@ import { startSandbox } from '../../src/sandbox/sandbox.ts';
 import { connector } from '../../src/sdk/connector.ts';
 import { Tieline } from '../../src/sdk/tieline.ts';
 import { failureOf, sandboxConnector } from '../execute/stage.ts';
+import { Browser } from '../http/authserver/stage.ts';
 import { type HttpStage, openHttpStage, type Tenant } from '../http/stage.ts';
 
 let sandbox: Sandbox;
@@ -14,7 +15,11 @@ let tieline: Tieline;
 beforeAll(async () => {
   sandbox = await startSandbox();
   const app = { baseUrl: sandbox.url, clientId: sandbox.clientId, clientSecret: sandbox.clientSecret };
-  stage = await openHttpStage({ connectors: [await sandboxConnector()], app });
+  stage = await openHttpStage({
+    connectors: [await sandboxConnector()],
+    app,
+    backend: () => ({ authorizationServer: true }),
+  });
   acme = await stage.tenant('acme');
   tieline = new Tieline({ apiBaseUrl: stage.url, apiKey: acme.key });
 });
@@ -142,6 +147,20 @@ describe('a user', () => {
     expect(begun.consentUrl).toMatch(/^http/);
     expect(begun.expiresAt.getTime()).toBeGreaterThan(Date.now());
     expect(await user.integrations.has('sandbox')).toBe(false);
+  });
+
+  it('is linked only once the program has said that it was them', async () => {
+    const { integrations } = tieline.customer('vera');
+    const asked = { confirm: true, option: 'key' };
+    const { consentUrl } = await integrations.initiate('sandbox', 'https://app.example/done', asked);
+    const browser = new Browser(stage.url);
+    const typed = { decision: 'continue', 'input.apiKey': sandbox.apiKey('ada') };
+    const back = await browser.submit(await browser.open(consentUrl), typed);
+    expect(await integrations.has('sandbox')).toBe(false);
+    const confirmation = back.url.searchParams.get('confirmation') ?? '';
+    const wrong = tieline.customer('walter').integrations.confirm(confirmation);
+    expect((await failureOf(wrong)).code).toBe('not_permitted');
+    expect((await failureOf(integrations.confirm(confirmation))).code).toBe('not_found');
   });
 
   it('runs actions as the account that is named, and pages through lists', async () => {

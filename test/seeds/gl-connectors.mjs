@@ -9,6 +9,15 @@ import { holds, matches, refused, same } from './steps.mjs';
 
 const POSTGRES = process.env.TIELINE_TEST_POSTGRES ?? 'postgres://postgres@127.0.0.1:5432/test';
 
+/** A link that a user began leads over the page on which they sign in: nobody else is to finish it. */
+async function signInToTieline(browser, link, { identifier, secret }) {
+  const { location } = await browser.open(link);
+  matches(location ?? '', /\/sign-in\?next=/, 'where the link leads first');
+  const organization = new URL(location).searchParams.get('organization');
+  const { status } = await browser.submit(await browser.open(location), { identifier, secret, organization });
+  same(status, 303, 'status of the sign-in');
+}
+
 /** Users, logins and integrations by the SDK: each sample of the document in TypeScript's words. */
 export async function glConnectors(step, { server, sandbox, client, folder }) {
   const tieline = client();
@@ -42,6 +51,7 @@ export async function glConnectors(step, { server, sandbox, client, folder }) {
     const { consentUrl } = await ada.integrations.initiate('sandbox', REDIRECT_URL, { option: 'oauth', name });
     matches(consentUrl, new RegExp(`^${server.url}/connect/`), 'URL');
     const browser = openBrowser();
+    await signInToTieline(browser, consentUrl, user);
     const callback = await signIn(await browser.agree(consentUrl), person, { cookies: browser.cookies });
     const { location, html } = await browser.open(callback);
     if (location === undefined) throw new Error(html.slice(-600));

@@ -3,6 +3,7 @@ import type { Adapter, AdapterPayload } from 'oidc-provider';
 import { endGrant, type Grant, readGrant } from '../../integration/grant.ts';
 import type { Keystore } from '../../keystore/keystore.ts';
 import { storeKey } from '../../keystore/store.ts';
+import { registeredClient } from './registration.ts';
 
 export type AdapterOptions = {
   readonly keystore: Keystore;
@@ -10,13 +11,9 @@ export type AdapterOptions = {
   readonly now: () => number;
   /** What to throw when a code or refresh token has been used by somebody else just now. */
   readonly alreadyUsed: () => Error;
+  /** Told of each use of a code or refresh token, as each leaves a record of it; throws where there are too many. */
+  readonly beforeUse?: (payload: AdapterPayload) => void;
 };
-
-const DAY = 24 * 60 * 60;
-/** How long a client that registered itself is known before anybody has allowed it something, in seconds. */
-const UNUSED_CLIENT = 30 * DAY;
-/** And afterwards, which is longer than any grant lives. */
-const USED_CLIENT = 400 * DAY;
 
 /** Codes and tokens are secrets, and the keys of the store are not sealed. */
 const recordKey = (model: string, id: string) =>
@@ -33,17 +30,18 @@ export function accountOf(id: string): Pick<Grant, 'organization' | 'user'> {
 
 /** What oidc-provider remembers, sealed in the keystore, where every process finds it. */
 export function createAdapter(model: string, options: AdapterOptions): Adapter {
-  const { keystore, now, alreadyUsed } = options;
+  const { keystore, now, alreadyUsed, beforeUse } = options;
   const write = (id: string, payload: AdapterPayload, seconds: number | undefined) =>
     keystore.write(recordKey(model, id), payload, seconds === undefined ? undefined : Math.max(1, seconds) * 1_000);
   const stored: Adapter = {
-    upsert: (id, payload, expiresIn) => write(id, payload, model === 'Client' ? UNUSED_CLIENT : expiresIn),
+    upsert: (id, payload, expiresIn) => write(id, payload, expiresIn),
     find: async (id) => (await keystore.read<AdapterPayload>(recordKey(model, id)))?.value,
     async consume(id) {
       const record = await keystore.read<AdapterPayload>(recordKey(model, id));
       const seconds = Math.floor(Date.now() / 1_000);
       const payload = { ...record?.value, consumed: seconds };
       const isFirst = record && !record.value.consumed;
+      if (isFirst) beforeUse?.(record.value);
       // Of two that come at once with one token, the other is refused.
       if (!isFirst || !(await keystore.replace(recordKey(model, id), record, payload))) throw alreadyUsed();
       // A used token stays known until it would have expired, so that its reuse is noticed.
@@ -55,6 +53,7 @@ export function createAdapter(model: string, options: AdapterOptions): Adapter {
     ...NO_LOOKUPS,
   };
   if (model === 'Session') return FORGETFUL;
+  if (model === 'Client') return { ...FORGETFUL, find: async (id) => registeredClient(keystore, id) };
   if (model !== 'Grant') return stored;
   return {
     ...stored,
@@ -64,13 +63,6 @@ export function createAdapter(model: string, options: AdapterOptions): Adapter {
     },
     destroy: (id) => endGrant(keystore, id),
   };
-}
-
-/** Keeps a client that somebody has allowed something. */
-export async function keepClient(keystore: Keystore, clientId: string): Promise<void> {
-  const key = recordKey('Client', clientId);
-  const record = await keystore.read(key);
-  if (record) await keystore.write(key, record.value, USED_CLIENT * 1_000);
 }
 
 /** Only the device flow and its browser sessions look for anything else than ids; Tieline has sessions of its own. */

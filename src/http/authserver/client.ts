@@ -1,22 +1,23 @@
 import { z } from 'zod';
 import { labelOf } from '../../label.ts';
-import { LOOPBACK } from '../hosts.ts';
+import { isAppRedirect, isWebRedirect } from '../redirecturi.ts';
 import { AUTH_METHODS } from './metadata.ts';
 
-/** Schemes whose addresses would run in the browser or read files instead of leading to a client. */
-const FORBIDDEN_SCHEME = /^(?:javascript|vbscript|data|blob|file|about|view-source|filesystem|ftp|wss?):$/;
+const isScheme = (text: string): boolean => /^[a-z][a-z0-9+.-]*:/i.test(text) && !/^https?:/i.test(text);
 
-/** Whether a browser may be sent there with a code: https, this machine, or an app that has claimed a scheme. */
-export function isRedirectUri(text: string): boolean {
-  if (!URL.canParse(text) || /[\s\\]/.test(text)) return false;
-  const url = new URL(text);
-  if (url.href.includes('#') || url.username !== '' || url.password !== '') return false;
-  if (url.protocol === 'https:') return true;
-  if (url.protocol === 'http:') return LOOPBACK.includes(url.hostname);
-  return !FORBIDDEN_SCHEME.test(url.protocol);
-}
-
-const redirectUri = z.string().max(2_000).refine(isRedirectUri, 'is https, or leads to an app on this machine');
+/**
+ * Addresses of apps whose scheme is not taken are left out where others are left (RFC 7591 §3.2.1 lets a server change
+ * what is asked for): clients register those of all the apps that they have ever been.
+ */
+const redirectUris = z
+  .array(z.string().max(2_000))
+  .max(16)
+  .transform((all) => all.filter((it) => !isScheme(it) || isAppRedirect(it)))
+  .pipe(
+    z
+      .array(z.string().refine((it) => isWebRedirect(it) || isAppRedirect(it), 'is https, or http to this machine'))
+      .min(1, 'none leads to a web address or to an app that is known here'),
+  );
 
 /** What is taken of what a client says of itself (RFC 7591 §2). The rest is left out, as §2 lets a server do. */
 const metadata = z.object({
@@ -25,7 +26,7 @@ const metadata = z.object({
     .max(200)
     .transform((name) => labelOf(name, 200))
     .optional(),
-  redirect_uris: z.array(redirectUri).min(1).max(16),
+  redirect_uris: redirectUris,
   token_endpoint_auth_method: z.enum(AUTH_METHODS).optional(),
 });
 

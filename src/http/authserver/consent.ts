@@ -10,7 +10,7 @@ import { showPage } from '../connect/layout.ts';
 import type { Backend, Env } from '../context.ts';
 import { mcpUrl } from '../mcpcaller.ts';
 import { type Session, SIGN_OUT, sessionOf, signInUrl } from '../session.ts';
-import { accountId, keepClient } from './adapter.ts';
+import { accountId } from './adapter.ts';
 import { nodeExchange } from './bridge.ts';
 import { consentPage, type Vouched } from './consentpage.ts';
 import { checkFormToken, formToken } from './formtoken.ts';
@@ -100,7 +100,6 @@ export function consentRoutes(backend: Backend, provider: () => Promise<Provider
   async function allow({ clientId, clientName, scopes }: Asked, { user }: Session) {
     const client = { id: clientId, name: clientName };
     const grant = await createGrant(keystore, user, { client, resource: mcpUrl(url), scopes, now: now() });
-    await keepClient(keystore, clientId);
     return { login: { accountId: accountId(grant), remember: false }, consent: { grantId: grant.id } };
   }
 

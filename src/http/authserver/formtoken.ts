@@ -3,11 +3,9 @@ import { getCookie, setCookie } from 'hono/cookie';
 import { TielineError } from '../../errors.ts';
 import { hashSecret, isSecret, newSecret } from '../../integration/issuedsecret.ts';
 import type { Backend, Env } from '../context.ts';
+import { cookieNamed } from '../session.ts';
 
-function cookieOf({ url }: Backend): { readonly name: string; readonly secure: boolean } {
-  const secure = url.startsWith('https:');
-  return { name: `${secure ? '__Host-' : ''}tieline_form`, secure };
-}
+const cookieOf = ({ url }: Backend) => cookieNamed(url, 'tieline_form');
 
 /** What a form carries so that it is known to come from the page that this browser was shown at this place. */
 export function formToken(backend: Backend, context: Context<Env>, place: string): string {

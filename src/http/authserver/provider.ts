@@ -1,6 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto';
 import type Provider from 'oidc-provider';
-import type { ClientMetadata, Configuration, errors as Errors } from 'oidc-provider';
+import type { AdapterPayload, ClientMetadata, Configuration, errors as Errors } from 'oidc-provider';
 import { TielineError } from '../../errors.ts';
 import { supportedScopes } from '../../execute/policy.ts';
 import { readGrant } from '../../integration/grant.ts';
@@ -8,6 +8,7 @@ import { readUser } from '../../integration/user.ts';
 import { log } from '../../log.ts';
 import type { Backend, RegisteredClient } from '../context.ts';
 import { mcpUrl } from '../mcpcaller.ts';
+import { openRequestLimit } from '../ratelimit.ts';
 import { ACCESS_TOKEN_TTL, signAccessTokens } from './accesstoken.ts';
 import { accountOf, createAdapter } from './adapter.ts';
 import { readClientMetadata } from './client.ts';
@@ -20,16 +21,26 @@ type Library = { readonly Provider: typeof Provider; readonly errors: typeof Err
 export const CONSENT = '/consent';
 
 const DAY = 24 * 60 * 60;
+/** Codes and refresh tokens of one grant that are used in a minute. */
+const MOST_USES = 60;
+
+let loading: Promise<Library> | undefined;
+
+/** Loads the library, once: that takes a third of a second, in which nobody else is served. */
+export function loadLibrary(): Promise<Library> {
+  loading ??= loadQuietly();
+  return loading;
+}
 
 /**
- * The authorization server of a backend, made when it is first asked for: loading the library takes a third of a
- * second. Throws `config_invalid` at once for clients that cannot be.
+ * The authorization server of a backend, made when it is first asked for. Throws `config_invalid` at once for clients
+ * that cannot be.
  */
 export function lazyProvider(backend: Backend): () => Promise<Provider> {
   const clients = (backend.clients ?? []).map(registered);
   let provider: Promise<Provider> | undefined;
   return () => {
-    provider ??= loadQuietly().then((library) => createProvider(library, backend, clients));
+    provider ??= loadLibrary().then((library) => createProvider(library, backend, clients));
     return provider;
   };
 }
@@ -48,8 +59,13 @@ function configuration({ errors }: Library, { engine, url }: Backend): Configura
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const fetchDocument = clientDocuments({ sender });
   const alreadyUsed = () => new errors.InvalidGrant('already used');
+  const uses = openRequestLimit(MOST_USES);
+  const beforeUse = ({ grantId }: AdapterPayload) => {
+    const { over } = uses.take(String(grantId));
+    if (over !== undefined) throw new errors.CustomOIDCProviderError('slow_down', `wait ${over} seconds`);
+  };
   return {
-    adapter: (model) => createAdapter(model, { keystore, now, alreadyUsed }),
+    adapter: (model) => createAdapter(model, { keystore, now, alreadyUsed, beforeUse }),
     clientAuthMethods: [...AUTH_METHODS],
     clientDefaults: { id_token_signed_response_alg: 'ES256' },
     // Signs nothing, but the library wants a key for the ID tokens that are not issued.
@@ -71,7 +87,6 @@ function configuration({ errors }: Library, { engine, url }: Backend): Configura
       pushedAuthorizationRequests: { enabled: false },
       dPoP: { enabled: false },
       revocation: { enabled: true, allowedPolicy: async (_, client, token) => client.clientId === token.clientId },
-      registration: { enabled: true, issueRegistrationAccessToken: false },
       clientIdMetadataDocument: { enabled: true, ack: 'draft-02' },
       resourceIndicators: {
         enabled: true,

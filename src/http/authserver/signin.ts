@@ -1,18 +1,27 @@
 import { type Context, Hono } from 'hono';
 import { isTielineError, TielineError } from '../../errors.ts';
 import { listOrganizations } from '../../integration/organization.ts';
-import { authenticateUser, type User } from '../../integration/user.ts';
+import { authenticateUser, findUser, type User } from '../../integration/user.ts';
 import { showPage } from '../connect/layout.ts';
 import type { Backend, Env } from '../context.ts';
-import type { FailureLimit } from '../ratelimit.ts';
+import { digestOf, limitFailures, openRequestLimit } from '../ratelimit.ts';
 import { SIGN_IN, SIGN_OUT, startSession } from '../session.ts';
 import { checkFormToken, formToken } from './formtoken.ts';
+import { openHoldUp } from './holdup.ts';
+import { isKnownBrowser, keepKnownBrowser } from './knownbrowser.ts';
+import { LONGEST_REQUEST } from './request.ts';
 import { signedInPage, signInPage } from './signinpage.ts';
 import { arriveFromProvider, leaveForProvider, SIGN_IN_CALLBACK } from './singlesignon.ts';
 
+/** Sign-ins of one user that succeed in a minute: each is kept for twelve hours. */
+const MOST_SESSIONS = 20;
+
 /** The page on which users sign in, and where the operator's own provider sends them back to. */
-export function signInRoutes(backend: Backend, failures: FailureLimit): Hono<Env> {
+export function signInRoutes(backend: Backend): Hono<Env> {
   const { keystore } = backend.engine;
+  const failures = limitFailures(backend.limits.failures);
+  const holdUp = openHoldUp(failures);
+  const sessions = openRequestLimit(MOST_SESSIONS);
   const app = new Hono<Env>();
 
   app.get(SIGN_IN, async (context) => {
@@ -28,11 +37,10 @@ export function signInRoutes(backend: Backend, failures: FailureLimit): Hono<Env
     const all = await knownOrganizations();
     const organization = all.only ?? String(form.organization ?? '').trim();
     if (typeof identifier !== 'string' || typeof secret !== 'string') throw notAForm();
-    const guessed = `login ${organization} ${identifier}`;
-    const address = failures.addressOf(context);
+    const guessed = digestOf(JSON.stringify([organization, identifier]));
+    const isKnown = async () => isKnownBrowser(backend, context, await findUser(keystore, organization, identifier));
     try {
-      await failures.check(address);
-      await failures.check(guessed);
+      if (failures.excess(guessed) > 0 && !(await isKnown())) await holdUp.wait(guessed, context.req.raw.signal);
     } catch (error) {
       if (!isTielineError(error)) throw error;
       context.header('retry-after', String(error.retryAfter));
@@ -40,22 +48,27 @@ export function signInRoutes(backend: Backend, failures: FailureLimit): Hono<Env
     }
     const user = await authenticateUser(keystore, organization, identifier, secret);
     if (!user) {
-      await failures.count(address);
-      await failures.count(guessed);
-      return show(
-        context,
-        { organization, identifier, problem: 'User and secret do not belong together. Try again.' },
-        401,
-      );
+      failures.count(guessed);
+      const problem = 'User and secret do not belong together. Try again.';
+      return show(context, { organization, identifier, problem }, 401);
     }
-    return goOn(backend, context, user, nextOf(context));
+    return goOn(context, user, nextOf(context));
   });
 
   app.get(SIGN_IN_CALLBACK, async (context) => {
     if (!backend.signIn) throw new TielineError('not_found', 'there is nothing at this address');
     const { user, next } = await arriveFromProvider(backend, backend.signIn, context);
-    return goOn(backend, context, user, next);
+    return goOn(context, user, next);
   });
+
+  async function goOn(context: Context<Env>, user: User, next: string | undefined): Promise<Response> {
+    sessions.spend(user.id, 'sign-ins');
+    await startSession(backend, context, user);
+    keepKnownBrowser(backend, context, user);
+    if (next === undefined)
+      return showPage(context, signedInPage({ user: user.identifier, signOutUrl: `${backend.url}${SIGN_OUT}` }));
+    return context.redirect(`${backend.url}${next}`, 303);
+  }
 
   async function show(
     context: Context<Env>,
@@ -75,17 +88,11 @@ export function signInRoutes(backend: Backend, failures: FailureLimit): Hono<Env
   return app;
 }
 
-async function goOn(backend: Backend, context: Context<Env>, user: User, next: string | undefined): Promise<Response> {
-  await startSession(backend, context, user);
-  if (next === undefined)
-    return showPage(context, signedInPage({ user: user.identifier, signOutUrl: `${backend.url}${SIGN_OUT}` }));
-  return context.redirect(`${backend.url}${next}`, 303);
-}
-
 /** A page of this server to go on to: an address elsewhere would make this page one that redirects anywhere. */
 function nextOf(context: Context<Env>): string | undefined {
   const next = context.req.query('next');
-  return next !== undefined && /^\/(?:consent|connect)\/[\w-]+$/.test(next) ? next : undefined;
+  if (next === undefined || next.length > LONGEST_REQUEST) return undefined;
+  return /^\/(?:(?:consent|connect)\/[\w-]+|authorize\?[!-~]*)$/.test(next) ? next : undefined;
 }
 
 const notAForm = (): TielineError => new TielineError('arguments_invalid', 'this is not what the form sends');

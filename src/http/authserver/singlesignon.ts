@@ -1,31 +1,27 @@
-import { createHash } from 'node:crypto';
 import type { Context } from 'hono';
-import { getCookie, setCookie } from 'hono/cookie';
+import { deleteCookie, getCookie, setCookie } from 'hono/cookie';
 import type { PendingSignIn } from '../../auth/openid.ts';
 import { TielineError } from '../../errors.ts';
-import { hashSecret, isSecret, newSecret } from '../../integration/issuedsecret.ts';
 import { ensureUser, findUser, type User } from '../../integration/user.ts';
-import { storeKey } from '../../keystore/store.ts';
 import type { Backend, Env, SignIn } from '../context.ts';
+import { cookieNamed } from '../session.ts';
 
 /** Where the operator's provider sends browsers back to. No connector has such a name. */
 export const SIGN_IN_CALLBACK = '/callback/sign-in';
 
+/** A sign-in that waits for its person, sealed into a cookie of their browser: whoever begins one leaves nothing here. */
 type Waiting = {
   readonly pending: PendingSignIn;
-  /** Hash of what the browser keeps in a cookie. */
-  readonly browser: string;
   readonly next?: string | undefined;
+  /** Epoch milliseconds. */
+  readonly expiresAt: number;
 };
 
 const LIFE = 10 * 60_000;
-const key = (state: string) =>
-  storeKey('oauth', 'sign_in', createHash('sha256').update(state, 'utf8').digest('base64url'));
+const CONTEXT = 'sign-in elsewhere';
 
-function cookieOf({ url }: Backend): { readonly name: string; readonly secure: boolean } {
-  const secure = url.startsWith('https:');
-  return { name: `${secure ? '__Host-' : ''}tieline_sign_in`, secure };
-}
+const cookieOf = ({ url }: Backend) => cookieNamed(url, 'tieline_sign_in');
+const COOKIE = { path: '/', httpOnly: true, sameSite: 'Lax' } as const;
 
 /** Sends the browser to the operator's provider. */
 export async function leaveForProvider(
@@ -37,10 +33,8 @@ export async function leaveForProvider(
   const { url: address, engine } = backend;
   const { url, pending } = await signIn.begin(`${address}${SIGN_IN_CALLBACK}`);
   const { name, secure } = cookieOf(backend);
-  const secret = newSecret();
-  const waiting: Waiting = { pending, browser: hashSecret(pending.state, secret), next };
-  await engine.keystore.write(key(pending.state), waiting, LIFE);
-  setCookie(context, name, secret, { path: '/', httpOnly: true, secure, sameSite: 'Lax', maxAge: LIFE / 1_000 });
+  const waiting: Waiting = { pending, next, expiresAt: engine.now() + LIFE };
+  setCookie(context, name, engine.keystore.seal(CONTEXT, waiting), { ...COOKIE, secure, maxAge: LIFE / 1_000 });
   return context.redirect(url.href, 303);
 }
 
@@ -52,15 +46,15 @@ export async function arriveFromProvider(
 ): Promise<{ readonly user: User; readonly next: string | undefined }> {
   const { keystore, now } = backend.engine;
   const callback = new URL(context.req.url);
-  const state = callback.searchParams.get('state') ?? '';
-  const waiting = (await keystore.read<Waiting>(key(state)))?.value;
-  const secret = getCookie(context, cookieOf(backend).name) ?? '';
+  const waiting = readWaiting(backend, context);
   // Looked at before it is used up, so that nobody else can end a sign-in.
-  if (!waiting || !isSecret(state, secret, waiting.browser) || !(await keystore.delete(key(state)))) {
+  if (waiting?.pending.state !== callback.searchParams.get('state') || waiting.expiresAt <= now()) {
     throw new TielineError('authorization_failed', 'nobody waits for this sign-in here, or it is over', {
       hint: 'Begin again in the program that sent you here.',
     });
   }
+  const { name, secure } = cookieOf(backend);
+  deleteCookie(context, name, { ...COOKIE, secure });
   const claims = await signIn.finish(waiting.pending, callback);
   const identifier = claims[signIn.identifierClaim];
   // Whoever may write any address into their profile would otherwise become its owner.
@@ -78,4 +72,12 @@ export async function arriveFromProvider(
   throw new TielineError('not_permitted', 'you have no account here', {
     hint: 'Ask those who run this server for one.',
   });
+}
+
+function readWaiting(backend: Backend, context: Context<Env>): Waiting | undefined {
+  try {
+    return backend.engine.keystore.unseal<Waiting>(CONTEXT, getCookie(context, cookieOf(backend).name) ?? '');
+  } catch {
+    return undefined;
+  }
 }

@@ -20,7 +20,7 @@ export async function arrive(backend: Backend, context: Context<Env>, connector:
   const waiting = await readWaiting(keystore, state, now());
   if (!waiting || waiting.connector !== connector) throw unexpected();
   const link = await openLink(backend, waiting.authorization);
-  const browser = await checkBrowser(backend, link.authorization, context);
+  const browser = await checkBrowser(backend, link, context);
   if (browser?.mark !== waiting.browser) {
     throw new TielineError('forbidden', 'this sign-in was begun in another browser', {
       hint: 'Open the link yourself, and sign in from there.',

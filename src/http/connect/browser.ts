@@ -2,19 +2,19 @@ import { createHash } from 'node:crypto';
 import type { Context } from 'hono';
 import { getCookie, setCookie } from 'hono/cookie';
 import { TielineError } from '../../errors.ts';
-import { type Authorization, claim } from '../../execute/authorization.ts';
+import type { Authorization } from '../../execute/authorization.ts';
 import { hashSecret, isSecret, newSecret } from '../../integration/issuedsecret.ts';
 import type { Backend, Env } from '../context.ts';
-import { SIGN_OUT, sessionUser } from '../session.ts';
+import { cookieNamed, SIGN_OUT, sessionUser } from '../session.ts';
+import type { Link } from './link.ts';
 
 /** A browser that has opened a link: how it is kept, and what its forms carry. */
 export type Browser = { readonly mark: string; readonly token: string };
 
-/** One cookie for each link, so that several can be open side by side. `__Host-` needs https (RFC 6265bis §4.1.3.2). */
+/** One cookie for each link, so that several can be open side by side. */
 function cookieOf({ url }: Backend, { id }: Authorization): { readonly name: string; readonly secure: boolean } {
-  const secure = url.startsWith('https:');
   const suffix = createHash('sha256').update(`cookie ${id}`, 'utf8').digest('hex').slice(0, 16);
-  return { name: `${secure ? '__Host-' : ''}tieline_connect_${suffix}`, secure };
+  return cookieNamed(url, `tieline_connect_${suffix}`);
 }
 
 const browserOf = ({ id }: Authorization, secret: string): Browser => ({
@@ -28,39 +28,47 @@ const browserOf = ({ id }: Authorization, secret: string): Browser => ({
  */
 export async function checkBrowser(
   backend: Backend,
-  authorization: Authorization,
+  link: Pick<Link, 'authorization' | 'asker'>,
   context: Context<Env>,
 ): Promise<Browser | undefined> {
-  const { requires, organization, user } = authorization;
-  const signedIn = requires === 'session' ? await sessionUser(backend, context) : undefined;
-  if (requires === 'session' && (signedIn?.organization !== organization || signedIn.id !== user)) {
-    throw new TielineError('forbidden', 'this link is only for the user who asked for it', {
-      hint: signedIn
-        ? `You are signed in as somebody else. Sign out at ${backend.url}${SIGN_OUT}, then open the link again.`
-        : 'Sign in to Tieline in this browser first.',
-    });
-  }
+  const { authorization } = link;
+  await checkUser(backend, link, context);
   const secret = getCookie(context, cookieOf(backend, authorization).name);
-  if (secret === undefined || secret === '') return undefined;
-  const browser = browserOf(authorization, secret);
-  if (requires === 'browser') await claim(backend.engine.keystore, authorization, browser.mark);
-  return browser;
+  return secret === undefined || secret === '' ? undefined : browserOf(authorization, secret);
 }
 
-/** Gives a browser its cookie for a link. Throws `forbidden` where the link belongs to another browser. */
-export async function markBrowser(
+/**
+ * Refuses whoever is signed in to Tieline as somebody else than the user whose account it will be: they were sent here
+ * by that user, or by somebody who wants theirs. Some links are refused also where nobody is signed in.
+ */
+async function checkUser(
   backend: Backend,
-  authorization: Authorization,
+  { authorization, asker }: Pick<Link, 'authorization' | 'asker'>,
   context: Context<Env>,
-): Promise<Browser> {
+): Promise<void> {
+  if (backend.local) return; // nobody signs in there, and cookies do not tell ports apart
+  const { requires, organization, user } = authorization;
+  const signedIn = await sessionUser(backend, context);
+  if (!signedIn && requires !== 'session') return;
+  if (signedIn?.organization === organization && signedIn.id === user) return;
+  const whose = `this link is for ${asker.user} of ${asker.organization}`;
+  throw signedIn
+    ? new TielineError('forbidden', `${whose}, and you are signed in here as ${signedIn.identifier}`, {
+        hint: `If you are both, sign out at ${backend.url}${SIGN_OUT} and open the link again. Do not go on if somebody has sent it to you.`,
+      })
+    : new TielineError('forbidden', 'this link is only for the user who asked for it', {
+        hint: 'Sign in to Tieline in this browser first.',
+      });
+}
+
+/** Gives a browser its cookie for a link. */
+export function markBrowser(backend: Backend, authorization: Authorization, context: Context<Env>): Browser {
   const { name, secure } = cookieOf(backend, authorization);
   const secret = newSecret();
-  const browser = browserOf(authorization, secret);
-  if (authorization.requires === 'browser') await claim(backend.engine.keystore, authorization, browser.mark);
   // Longer than the link, as a sign-in that was begun in its last minute may still be finished.
   const maxAge = Math.ceil((authorization.expiresAt - backend.engine.now()) / 1_000) + 600;
   setCookie(context, name, secret, { path: '/', httpOnly: true, secure, sameSite: 'Lax', maxAge });
-  return browser;
+  return browserOf(authorization, secret);
 }
 
 /** Holds a form to the browser it was shown in. Throws `forbidden`. */

@@ -1,8 +1,8 @@
 import type { Context } from 'hono';
 import type { AuthOption } from '../../connector/connector.ts';
 import type { Values } from '../../connector/values.ts';
-import { isTielineError, TielineError } from '../../errors.ts';
-import { hold, settle } from '../../execute/authorization.ts';
+import { type ErrorCode, isTielineError, TielineError } from '../../errors.ts';
+import { type Authorization, hold, settle } from '../../execute/authorization.ts';
 import { beginSignIn, signInKind } from '../../execute/signin.ts';
 import type { Backend, Env } from '../context.ts';
 import type { FailureLimit } from '../ratelimit.ts';
@@ -15,6 +15,16 @@ import { failLink, finishLink, type Link } from './link.ts';
 import { consentPage } from './pages.ts';
 import { keepWaiting } from './waiting.ts';
 import { sayingOf } from './wording.ts';
+
+/** Codes that say that the provider did not take what was typed; everything else is no guess. */
+const REFUSED: ReadonlySet<string> = new Set<ErrorCode>([
+  'token_rejected',
+  'reauthorization_required',
+  'forbidden',
+  'missing_scope',
+  'authorization_failed',
+  'identity_mismatch',
+]);
 
 const UNTOUCHED: Typed = { input: {}, problems: {} };
 
@@ -39,7 +49,7 @@ export async function showConsent(
     token: browser.token,
     problem,
     signOutUrl: authorization.requires === 'session' ? `${backend.url}${SIGN_OUT}` : undefined,
-    formTargets: formTargets(backend, authorization.redirectUrl, option),
+    formTargets: formTargets(backend, authorization, option),
   });
   return showPage(context, page, typed === UNTOUCHED ? 200 : 422);
 }
@@ -48,10 +58,11 @@ export async function showConsent(
  * Browsers hold to `form-action` also the redirects that follow a form. A provider may pass the person on among hosts
  * of its own, and one who has agreed before comes back and goes on to the program without seeing a page.
  */
-function formTargets({ url }: Backend, redirectUrl: string | undefined, option: AuthOption): readonly string[] {
-  if (signInKind(option) !== 'browser') return [];
+function formTargets({ url }: Backend, { redirectUrl, confirm }: Authorization, option: AuthOption): readonly string[] {
+  const program = redirectUrl === undefined ? [] : [new URL(redirectUrl).origin];
+  if (signInKind(option) !== 'browser') return confirm ? program : [];
   const local = url.startsWith('http:') ? ['http://127.0.0.1:*', 'http://localhost:*'] : [];
-  return ['https:', ...local, ...(redirectUrl === undefined ? [] : [new URL(redirectUrl).origin])];
+  return ['https:', ...local, ...program];
 }
 
 /** What the person decided, sent from the page above by the browser it was shown in. Gives where to go next. */
@@ -80,7 +91,7 @@ export async function decide(
     showConsent(backend, link, browser, context, { key: option.key, typed, ...(problem && { problem }) });
   if (Object.keys(typed.problems).length > 0) return again();
   const tries = `connect ${authorization.id}`;
-  await failures.check(tries);
+  failures.check(() => tries);
   const held = await hold(keystore, authorization, browser.mark, now());
   const begun = { ...held, busyUntil: 0, device: undefined };
   try {
@@ -109,7 +120,7 @@ export async function decide(
     return context.redirect(signIn.url.href, 303);
   } catch (error) {
     if (!isTielineError(error)) throw error;
-    await failures.count(tries);
+    if (REFUSED.has(error.code)) failures.count(tries);
     await settle(keystore, authorization, begun);
     return again(sayingOf(error.code, connector.title));
   }

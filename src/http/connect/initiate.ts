@@ -13,6 +13,7 @@ import type { Backend, Caller, Env } from '../context.ts';
 import { customerOf } from '../customer.ts';
 import { findIntegrationById } from '../integrations.ts';
 import { failures } from '../problem.ts';
+import { openRequestLimit } from '../ratelimit.ts';
 import { body, json, router } from '../router.ts';
 import { readSettings } from '../settings.ts';
 import { choicesOf } from './choices.ts';
@@ -31,6 +32,10 @@ const wanted = z.object({
   auth_option: z.string().optional().openapi({ description: 'The way to connect; the person chooses by default.' }),
   credentials: values.default({}).openapi({ description: 'What the person is not asked for, such as a subdomain.' }),
   replication_config: values.optional().openapi({ description: 'Settings of the integration.' }),
+  confirm: z.boolean().default(false).openapi({
+    description:
+      'Nothing is linked before POST …/oauth/confirm: redirect_url, which it needs, gets `confirmation` added instead of connector_id. For client API keys.',
+  }),
   reconnect: z.string().optional().openapi({ description: 'Id of an integration that gets new credentials.' }),
 });
 
@@ -55,21 +60,27 @@ const routes = {
   }),
 };
 
+/** Links a minute for one user: each is kept for two days. */
+const MOST_LINKS = 30;
+
 type Wanted = z.infer<typeof wanted>;
 
 /** Links at which people connect accounts, for programs. */
 export function initiateRoutes(backend: Backend): OpenAPIHono<Env> {
   const { engine, url } = backend;
   const { keystore, now } = engine;
+  const links = openRequestLimit(MOST_LINKS);
   const app = router();
 
   app.openapi(routes.initiate, async (context) => {
     const caller = context.get('caller');
+    if (caller.kind === 'user' && !backend.authorizationServer) throw nowhereToSignIn();
     const { organization } = caller;
     const it = context.req.valid('json');
     const connector = connectorOfType(engine.catalog, it.connector_type);
     const settings = readSettings(connector, it.replication_config);
     await checkRedirect(backend, organization, it.redirect_url);
+    if (it.confirm) checkConfirmable(caller, it);
     if (connector.settings && it.reconnect === undefined) {
       checkArguments(connector.settings, withDefaults(connector.settings, settings ?? {}), 'replication_config');
     }
@@ -79,6 +90,7 @@ export function initiateRoutes(backend: Backend): OpenAPIHono<Env> {
       input: it.credentials,
     });
     const who = await whose(backend, caller, connector, it);
+    links.spend(who.user, 'links');
     const identifier = it.name === undefined ? undefined : checkIdentifier(it.name);
     const authorization = await createAuthorization(
       keystore,
@@ -92,6 +104,9 @@ export function initiateRoutes(backend: Backend): OpenAPIHono<Env> {
         settings,
         reconnect: it.reconnect,
         redirectUrl: it.redirect_url,
+        confirm: it.confirm || undefined,
+        // Whoever has only a token of a user could send the link to somebody else, whose account would become theirs.
+        requires: caller.kind === 'user' ? 'session' : undefined,
       },
       now(),
     );
@@ -117,6 +132,23 @@ export function initiateRoutes(backend: Backend): OpenAPIHono<Env> {
 
   return app;
 }
+
+/** Throws `arguments_invalid` where nobody would be told the code, or where there is no program to tell it to. */
+function checkConfirmable({ kind }: Caller, { redirect_url: redirectUrl }: Wanted): void {
+  if (kind === 'client' && redirectUrl !== undefined) return;
+  throw new TielineError('arguments_invalid', 'confirm is for client API keys, and needs redirect_url', {
+    hint: 'Send redirect_url, or leave out confirm.',
+  });
+}
+
+const nowhereToSignIn = (): TielineError =>
+  new TielineError(
+    'not_permitted',
+    'a link of a user is for a browser in which they sign in, and there is no such page',
+    {
+      hint: 'Send a client API key, or ask the operator to turn on server.authorizationServer.',
+    },
+  );
 
 /** Whole addresses are compared: anything looser has been a way to send what comes back to somebody else. */
 async function checkRedirect(

@@ -12,6 +12,7 @@ import { readUser } from '../../integration/user.ts';
 import { labelOf } from '../../label.ts';
 import { principalOf } from '../caller.ts';
 import type { Backend } from '../context.ts';
+import { keepGiven } from './given.ts';
 import type { Asker } from './pages.ts';
 
 /** What stands behind a link that may be used. */
@@ -64,13 +65,17 @@ const notGood = (why: string): TielineError =>
 
 export type Given = { readonly option: AuthOption; readonly input: Values; readonly tokens?: Granted | undefined };
 
+/** Links the account, or keeps what is needed for it until the program has confirmed it. Throws what `connectAccount` does. */
+export const finishLink = (backend: Backend, link: Link, browser: string, given: Given): Promise<Progress> =>
+  link.authorization.confirm ? keepGiven(backend, link, browser, given) : connectLink(backend, link, browser, given);
+
 /** Links the account as the request said, and keeps how it ended. Throws what `connectAccount` does. */
-export async function finishLink(
+export async function connectLink(
   { engine }: Backend,
   { authorization, who, connector }: Link,
   browser: string,
   { option, input, tokens }: Given,
-): Promise<Progress> {
+): Promise<Extract<Progress, { kind: 'done' }>> {
   const { integration } = await connectAccount(engine, who, {
     connector: connector.name,
     option: option.key,
@@ -81,8 +86,8 @@ export async function finishLink(
     reconnect: authorization.reconnect,
   });
   const label = accountLabel(integration);
-  const progress: Progress = {
-    kind: 'done',
+  const progress = {
+    kind: 'done' as const,
     browser,
     integration: integration.id,
     ...(label !== undefined && { account: label }),
@@ -109,8 +114,13 @@ export async function failLink(
 export function returnUrl({ redirectUrl }: Authorization, progress: Progress): URL | undefined {
   if (redirectUrl === undefined || progress.kind === 'begun') return undefined;
   const url = new URL(redirectUrl);
-  const result = progress.kind === 'done' ? `connector_id=${progress.integration}` : `error=${progress.code}`;
+  const result = resultOf(progress);
   // Added as text: reading the parameters and writing them again could change those that are there.
   url.search = url.search === '' ? result : `${url.search}&${result}`;
   return url;
+}
+
+function resultOf(progress: Exclude<Progress, { kind: 'begun' }>): string {
+  if (progress.kind === 'done') return `connector_id=${progress.integration}`;
+  return progress.kind === 'given' ? `confirmation=${progress.code}` : `error=${progress.code}`;
 }

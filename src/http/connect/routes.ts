@@ -1,6 +1,6 @@
 import { type Context, Hono } from 'hono';
 import { isTielineError, TielineError } from '../../errors.ts';
-import { checkNotElsewhere, type Progress, readProgress } from '../../execute/authorization.ts';
+import { checkClaim, checkNotElsewhere, claim, type Progress, readProgress } from '../../execute/authorization.ts';
 import { log } from '../../log.ts';
 import type { Backend, Env } from '../context.ts';
 import type { FailureLimit } from '../ratelimit.ts';
@@ -27,7 +27,7 @@ export function connectRoutes(backend: Backend, failures: FailureLimit): Hono<En
     if (requires === 'session' && backend.authorizationServer && !(await sessionUser(backend, context))) {
       return context.redirect(signInUrl(backend, `/connect/${authorization.id}`, organization), 303);
     }
-    const browser = await checkBrowser(backend, authorization, context);
+    const browser = await checkBrowser(backend, link, context);
     const progress = await readProgress(engine.keystore, authorization);
     const isMine = progress !== undefined && progress.browser === browser?.mark;
     if (progress && progress.kind !== 'begun') {
@@ -41,15 +41,17 @@ export function connectRoutes(backend: Backend, failures: FailureLimit): Hono<En
       return showPage(context, devicePage(connector, next.device ?? progress.device));
     }
     checkTime(backend, link);
-    const shown = browser ?? (await markBrowser(backend, authorization, context));
+    if (requires === 'browser') await checkClaim(engine.keystore, authorization, browser?.mark);
+    const shown = browser ?? markBrowser(backend, authorization, context);
     return showConsent(backend, link, shown, context, { key: context.req.query('option') });
   });
 
   app.post('/connect/:id', async (context) => {
     const link = await openLink(backend, context.req.param('id'));
     const form = await context.req.parseBody();
-    const browser = checkForm(await checkBrowser(backend, link.authorization, context), form.token, context);
+    const browser = checkForm(await checkBrowser(backend, link, context), form.token, context);
     checkTime(backend, link);
+    if (link.authorization.requires === 'browser') await claim(engine.keystore, link.authorization, browser.mark);
     return decide(backend, failures, link, browser, form, context);
   });
 
@@ -60,6 +62,7 @@ export function connectRoutes(backend: Backend, failures: FailureLimit): Hono<En
 
 function showEnd(context: Context<Env>, { authorization, connector: { title } }: Link, progress: Ended) {
   const next = returnUrl(authorization, progress);
+  if (progress.kind === 'given') return context.redirect(next?.href ?? '/', 303);
   if (progress.kind === 'done') return showPage(context, donePage({ title, account: progress.account, next }));
   const heading = progress.code === 'canceled' ? `${title} was not connected` : `${title} could not be connected`;
   const hint = 'Ask for a new link to try again.';

@@ -4,7 +4,17 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createSender } from '../../../src/network/send.ts';
 import type { McpStage } from '../../mcp/httpstage.ts';
 import { CERTIFICATE, KEY } from '../../sql/certificate.ts';
-import { Browser, openAuthStage, plain, post, register, requestFor, signedIn, tokensFor } from './stage.ts';
+import {
+  type Browser,
+  CALLBACK,
+  openAuthStage,
+  plain,
+  post,
+  register,
+  requestFor,
+  signedIn,
+  tokensFor,
+} from './stage.ts';
 
 /** A host that publishes who its client is. */
 type DocumentHost = {
@@ -126,10 +136,11 @@ describe('a client that publishes who it is', () => {
     const guarded = createSender({ allowPrivate: [] }, { ca: CERTIFICATE });
     const strict = await openAuthStage({ more: (engine) => ({ engine: { ...engine, sender: guarded } }) });
     try {
+      const person = await signedIn(strict.url, await strict.user(strict.acme, 'ada'));
       const before = host.requests.length;
       for (const id of [`${host.origin}/agent`, 'https://169.254.169.254/latest', 'https://[::1]/agent']) {
         const { address } = await requestFor(strict.url, id);
-        expect((await new Browser(strict.url).open(address)).status).toBe(400);
+        expect((await person.open(address)).status).toBe(400);
       }
       expect(host.requests).toHaveLength(before);
     } finally {
@@ -172,6 +183,21 @@ describe('a client that registers itself', () => {
     [['https://user:pass@app.example/cb'], 'invalid_redirect_uri'],
     [['https://app.example/cb#x'], 'invalid_redirect_uri'],
     [['https://app.example/cb', 'not an address'], 'invalid_redirect_uri'],
+    ...['ms-msdt:/id', 'search-ms:query=x', 'shell:startup', 'mailto:a@b.example', 'tel:1', 'sms:1', 'chrome://version']
+      .concat([
+        'jar:https://a.example!/',
+        'steam://run/1',
+        'https:a.example',
+        'https:///a.example/cb',
+        'http:127.0.0.1',
+      ])
+      .concat([
+        'https://*.example/cb',
+        'https://app.example\\\\@evil.example/cb',
+        'intent://x#Intent;end',
+        'ws://a.example',
+      ])
+      .map((it): [string[], string] => [[it], 'invalid_redirect_uri']),
     [[], 'invalid_redirect_uri'],
     [Array.from({ length: 17 }, (_, i) => `https://app.example/${i}`), 'invalid_redirect_uri'],
     [['https://app.example/'.padEnd(3_000, 'x')], 'invalid_redirect_uri'],
@@ -190,17 +216,32 @@ describe('a client that registers itself', () => {
     expect([status, body.error]).toEqual([400, 'invalid_client_metadata']);
   });
 
-  it('is held up when there are too many', async () => {
-    const other = await openAuthStage();
-    try {
-      let last = 201;
-      for (let i = 0; i < 40 && last !== 429; i++) {
-        last = (await post(`${other.url}/register`, { json: { redirect_uris: ['https://app.example/cb'] } })).status;
-      }
-      expect(last).toBe(429);
-    } finally {
-      await other.close();
+  it('is known by what is in its client_id, and nothing of it is kept', async () => {
+    const id = await register(stage.url, { client_name: 'Sealed' });
+    expect(id.length).toBeLessThan(300);
+    const shown = await browser.open((await requestFor(stage.url, id)).address);
+    expect(plain(shown)).toContain('Allow Sealed?');
+    const changed = `${id.slice(0, -1)}${id.endsWith('A') ? 'B' : 'A'}`;
+    for (const other of [changed, id.slice(0, -4), stage.keystore.seal('another', { u: [CALLBACK] })]) {
+      expect((await browser.open((await requestFor(stage.url, other)).address)).status).toBe(400);
     }
+  });
+
+  it('may have been several apps: those that nobody knows are left out', async () => {
+    // What Cursor, VS Code and Claude register, and one more.
+    const known = [
+      'cursor://anysphere.cursor-mcp/oauth/callback',
+      'https://www.cursor.com/agents/mcp/oauth/callback',
+      'http://localhost:8787/callback',
+      'https://vscode.dev/redirect',
+      'http://127.0.0.1/',
+      'vscode-insiders://vscode.mcp/authorize',
+      'https://claude.ai/api/mcp/auth_callback',
+      'com.example.app:/callback',
+    ];
+    const json = { redirect_uris: [...known, 'ms-msdt:/id', 'unknown://callback'] };
+    const { status, body } = await post(`${stage.url}/register`, { json });
+    expect([status, body.redirect_uris]).toEqual([201, known]);
   });
 });
 

@@ -49,13 +49,15 @@ describe('a link that an agent was given', () => {
     expect(plain(done)).toContain('Connected as ada@sandbox.example');
   });
 
-  it('is refused to another user, who finds nothing out', async () => {
+  it('is refused to another user, who is told whose it is', async () => {
     const link = await linkOf(ada, { identifier: 'second' });
     const browser = new Browser(stage.url);
     const page = await openAs(browser, link, eve);
     expect(page.status).toBe(403);
-    expect(plain(page)).toContain('This link is only for the user who asked for it');
-    expect(page.text).not.toContain(ada.identifier);
+    expect(plain(page)).toContain(
+      `This link is for ${ada.identifier} of Acme, and you are signed in here as ${eve.identifier}.`,
+    );
+    expect(page.text).not.toContain('name="decision"');
   });
 
   it('gives the asker nothing of somebody who is sent to it', async () => {

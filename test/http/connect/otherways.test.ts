@@ -193,7 +193,8 @@ it('binds the browser by a cookie that no other host and no plain connection can
     issuer: 'https://tieline.example',
   });
   const app = httpApp({ engine: stage.engine, signingKeys, url: 'https://tieline.example', limits: defaultLimits });
-  const page = await app.request(`https://tieline.example/connect/${id}`, { headers: { host: 'tieline.example' } });
+  const request = new Request(`https://tieline.example/connect/${id}`, { headers: { host: 'tieline.example' } });
+  const page = await app.fetch(request, { incoming: { socket: {}, headers: {} } });
   expect(page.headers.get('set-cookie')).toMatch(
     /^__Host-tieline_connect_[0-9a-f]{16}=[\w-]{43}; Max-Age=\d+; Path=\/; HttpOnly; Secure; SameSite=Lax$/,
   );

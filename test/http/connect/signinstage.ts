@@ -36,6 +36,7 @@ export async function openSignInStage(): Promise<SignInStage> {
     connectors: [await sandboxConnector()],
     app: { baseUrl: url, clientId, clientSecret },
     keystore,
+    backend: () => ({ authorizationServer: true }),
   });
   const [acme, rival] = [await stage.tenant('Acme & <b>Sons</b>'), await stage.tenant('rival')];
   for (const as of [acme, rival]) {
