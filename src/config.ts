@@ -18,7 +18,15 @@ export type Config = Readonly<ConfigFile> & {
 const nothing = (): ConfigFile => ({
   connectors: {},
   network: { allowPrivate: [], connectTo: {}, allowFiles: [] },
-  server: { authorizationServer: true, requestsPerMinute: 600, scopes: 'wide', issuers: [], clients: [] },
+  audit: { onFailure: 'continue' },
+  server: {
+    authorizationServer: true,
+    requestsPerMinute: 600,
+    drain: { readinessDelay: 5_000, timeout: 60_000 },
+    scopes: 'wide',
+    issuers: [],
+    clients: [],
+  },
 });
 
 /** Environment and file as one frozen value. Throws `config_invalid` that names every problem at once. */

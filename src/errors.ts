@@ -65,6 +65,7 @@ const STATUS = {
   key_wrong: 500,
   keystore_tampered: 500,
   store_unavailable: 503,
+  audit_unavailable: 503,
   internal: 500,
 } as const;
 

@@ -20,7 +20,15 @@ async function read(text: string, env: Record<string, string> = {}) {
 const nothing = {
   connectors: {},
   network: { allowPrivate: [], connectTo: {}, allowFiles: [] },
-  server: { authorizationServer: true, requestsPerMinute: 600, scopes: 'wide', issuers: [], clients: [] },
+  audit: { onFailure: 'continue' },
+  server: {
+    authorizationServer: true,
+    requestsPerMinute: 600,
+    drain: { readinessDelay: 5_000, timeout: 60_000 },
+    scopes: 'wide',
+    issuers: [],
+    clients: [],
+  },
 };
 
 describe('a configuration', () => {
