@@ -1,7 +1,7 @@
 import { isAbsolute } from 'node:path';
 import { load, YAMLException } from 'js-yaml';
 import { z } from 'zod';
-import { duration } from './connector/values.ts';
+import { duration } from './duration.ts';
 import { TielineError } from './errors.ts';
 
 const connectorConfig = z.strictObject({

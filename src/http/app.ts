@@ -45,6 +45,7 @@ export function httpApp(backend: Backend, gates: Gates = openGates(backend.limit
 
   app.get('/healthz', (context) => context.json({ status: 'ok', version }));
   app.get('/readyz', async (context) => {
+    if (backend.isEnding?.()) return context.json({ status: 'draining' }, 503);
     try {
       await backend.engine.keystore.ping();
       return context.json({ status: 'ok' });

@@ -15,6 +15,8 @@ export type Backend = {
   /** Where clients reach this server, without a slash at the end: issuer and audience of its tokens. */
   readonly url: string;
   readonly limits: Limits;
+  /** Whether this server has been asked to end, so that others are to be asked. */
+  readonly isEnding?: (() => boolean) | undefined;
   /** Absent where MCP is not served over HTTP. */
   readonly mcp?: McpEndpoint | undefined;
   /** Whose access tokens are taken at `/mcp`, besides those of this server. */
