@@ -78,6 +78,8 @@ export type ErrorOptions = {
   retryAfter?: number | undefined;
   /** Finds the request in the log of the server that failed. */
   requestId?: string | undefined;
+  /** Whether what was asked for certainly was not done; by default the code tells. */
+  undone?: boolean | undefined;
   /** What went wrong underneath. Never shown to a caller. */
   cause?: unknown;
 };
@@ -91,6 +93,8 @@ export class TielineError extends Error {
   readonly hint: string | undefined;
   readonly retryAfter: number | undefined;
   readonly requestId: string | undefined;
+  /** Told by whoever knows what had been done when it failed. */
+  undone: boolean | undefined;
 
   constructor(code: ErrorCode, message: string, options: ErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
@@ -98,6 +102,7 @@ export class TielineError extends Error {
     this.hint = options.hint;
     this.retryAfter = options.retryAfter;
     this.requestId = options.requestId;
+    this.undone = options.undone;
   }
 
   /** The HTTP status this failure is answered with. */
@@ -109,6 +114,24 @@ export class TielineError extends Error {
 /** True for an error of this class, also one made by another copy of the package. */
 export function isTielineError(error: unknown): error is TielineError {
   return error instanceof Error && BRAND in error;
+}
+
+/** Failures of something that may have been done for all that, where nothing else is known of it. */
+const UNCERTAIN: ReadonlySet<ErrorCode> = new Set([
+  'outcome_unknown',
+  'canceled',
+  'server_unreachable',
+  'server_timeout',
+  'server_invalid',
+  'key_wrong',
+  'keystore_tampered',
+  'store_unavailable',
+  'internal',
+]);
+
+/** True if what failed certainly was not done, so that it may be asked for again. A bug tells nothing. */
+export function wasNotDone(error: unknown): boolean {
+  return isTielineError(error) && (error.undone ?? !UNCERTAIN.has(error.code));
 }
 
 export function isErrorCode(text: string): text is ErrorCode {

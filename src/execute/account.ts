@@ -4,7 +4,7 @@ import type { Ask, Challenge, VouchedUser } from '../auth/type.ts';
 import type { RetryRules as RetrySpec } from '../connector/actionspec.ts';
 import type { Connector } from '../connector/connector.ts';
 import type { ErrorPlan, RequestPlan } from '../connector/plan.ts';
-import { isTielineError, TielineError } from '../errors.ts';
+import { type ErrorCode, isTielineError, TielineError } from '../errors.ts';
 import type { Scripts } from '../expression/sandbox.ts';
 import type { Scope } from '../expression/template.ts';
 import type { LinkedReach } from '../integration/integration.ts';
@@ -59,6 +59,10 @@ export type Account = {
   secrets(): readonly string[];
   /** Where it was linked; undefined while it is being linked. */
   readonly linked: LinkedReach | undefined;
+  /** Whether anything may have been changed at the provider so far. */
+  readonly mayHaveActed: () => boolean;
+  /** To be told that something was, by whoever did not do it with a request. */
+  acted(): void;
   dispose(): void;
 };
 
@@ -77,6 +81,7 @@ export function openAccount(options: AccountOptions): Account {
   const { connector, sender, now, signal } = options;
   const server = connector.server();
   let secrets: readonly string[] = NONE;
+  let hasActed = false;
   const own = openAuthenticator(options, keep);
   const { scripts } = own;
   let delegate: Promise<Authenticator> | undefined;
@@ -135,6 +140,10 @@ export function openAccount(options: AccountOptions): Account {
     scripts,
     linked: options.linked,
     secrets: () => secrets,
+    mayHaveActed: () => hasActed,
+    acted() {
+      hasActed = true;
+    },
     scope: (roots) => own.scopeOf(own.current() ?? NO_CREDENTIAL, roots),
     dispose() {
       own.dispose();
@@ -165,6 +174,8 @@ export function openAccount(options: AccountOptions): Account {
         } catch (error) {
           outcome = { error };
         }
+        const isWrite = request.effect !== 'read';
+        if (isWrite && 'error' in outcome && isLost(outcome.error)) hasActed = true;
         const decision = retryDecision({
           effect: request.effect,
           attempt: count,
@@ -179,11 +190,15 @@ export function openAccount(options: AccountOptions): Account {
         }
         if ('error' in outcome) throw lostWrite(outcome.error, request.effect);
         const { response, answer } = outcome;
-        if (answer.status < 300 && request.errors.length === 0) return { answer, bytes: response.bytes };
+        if (answer.status < 300 && request.errors.length === 0) {
+          hasActed ||= isWrite;
+          return { answer, bytes: response.bytes };
+        }
         const waitMs = decision.retryAfterMs ?? waitOf(response, rules.waitFrom, now());
         const retryAfter = waitMs === undefined ? undefined : Math.ceil(waitMs / 1_000);
         const scope = own.scopeOf(ownCredential(by, credential), request.roots);
         const failure = failureOf(request.errors, answer, scope, { scripts, retryAfter });
+        hasActed ||= isWrite && !(failure && REFUSED.has(failure.code));
         const isAnswer = !failure || (request.anyStatus && failure.code !== 'token_rejected');
         if (isAnswer) return { answer, bytes: response.bytes };
         if (failure.code !== 'token_rejected' || hasRefreshed) throw failure;
@@ -227,12 +242,27 @@ const DEFAULT_RETRY: RetrySpec = {
   waitFrom: [{ header: 'retry-after', format: 'auto' }],
 };
 
+/** Refusals of providers that come before anything is done: of the account, or of so many requests. */
+const REFUSED: ReadonlySet<ErrorCode> = new Set([
+  'token_rejected',
+  'reauthorization_required',
+  'missing_scope',
+  'forbidden',
+  'rate_limited',
+]);
+
+/** Whether the provider may have got the request, and its answer did not arrive or was given up. */
+function isLost(error: unknown): error is TielineError {
+  const isOfNetwork =
+    isTielineError(error) &&
+    /^(?:upstream_(?:timeout|unreachable|invalid)|response_too_large|canceled)$/.test(error.code);
+  return isOfNetwork && !wasNotSent(error);
+}
+
 /** A write whose answer was lost may have happened, and must not be called a failure. */
 function lostWrite(error: unknown, effect: Effect): unknown {
   const isWrite = effect === 'create' || effect === 'update';
-  const isLost =
-    isTielineError(error) && /^(?:upstream_(?:timeout|unreachable|invalid)|response_too_large)$/.test(error.code);
-  if (!isWrite || !isLost || wasNotSent(error)) return error;
+  if (!isWrite || !isLost(error)) return error;
   return new TielineError('outcome_unknown', `${error.message}; whether it was done is not known`, {
     hint: 'Look whether it was done before doing it again.',
     cause: error,

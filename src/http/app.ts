@@ -64,7 +64,10 @@ export function httpApp(backend: Backend, gates: Gates = openGates(backend.limit
   app.route('/', connectRoutes(backend, failures));
 
   const api = router();
-  api.use(identifyCaller(backend, failures), limitRequests(openRequestLimit(limits.requests)), idempotent(backend));
+  api.use(identifyCaller(backend, failures), limitRequests(openRequestLimit(limits.requests)));
+  // Calls keep what became of their keys by themselves.
+  api.route('/', executionRoutes(backend));
+  api.use(idempotent(backend));
   for (const routes of [
     organizationRoutes(backend),
     userRoutes(backend, failures),
@@ -75,7 +78,6 @@ export function httpApp(backend: Backend, gates: Gates = openGates(backend.limit
     integrationRoutes(backend),
     initiateRoutes(backend),
     statusRoutes(backend),
-    executionRoutes(backend),
   ]) {
     api.route('/', routes);
   }
