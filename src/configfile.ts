@@ -2,6 +2,7 @@ import { isAbsolute } from 'node:path';
 import { load, YAMLException } from 'js-yaml';
 import { z } from 'zod';
 import { readRange } from './addresses.ts';
+import { duration } from './duration.ts';
 import { TielineError } from './errors.ts';
 
 const connectorConfig = z.strictObject({
@@ -42,6 +43,12 @@ const configFile = z.strictObject({
       requestsPerHost: z.number().int().min(1).default(256),
     })
     .prefault({}),
+  audit: z
+    .strictObject({
+      /** What becomes of calls while `audit.jsonl` cannot be written. */
+      onFailure: z.enum(['continue', 'refuse']).default('continue'),
+    })
+    .prefault({}),
   server: z
     .strictObject({
       /** Whether `serve` issues access tokens for MCP clients itself. */
@@ -50,6 +57,15 @@ const configFile = z.strictObject({
       trustedProxies: z.array(z.string().refine((it) => readRange(it) !== undefined, RANGE)).default([]),
       /** How many requests each user and each client API key may send a minute, to this process. */
       requestsPerMinute: z.number().int().min(1).default(600),
+      /** How `serve` ends when it is asked to. */
+      drain: z
+        .strictObject({
+          /** How long it still takes requests, while `/readyz` says that it is ending. */
+          readinessDelay: duration.default(5_000),
+          /** How long calls under way then have. The default is as long as a call takes at most. */
+          timeout: duration.default(60_000),
+        })
+        .prefault({}),
       /** Scopes for all connectors only, or also such as `gmail:read`, which clients are then asked to ask for. */
       scopes: z.enum(['wide', 'per-connector']).default('wide'),
       /** Authorization servers elsewhere whose access tokens (JWT, RFC 9068) are taken at `/mcp`. */

@@ -65,6 +65,7 @@ const STATUS = {
   key_wrong: 500,
   keystore_tampered: 500,
   store_unavailable: 503,
+  audit_unavailable: 503,
   internal: 500,
 } as const;
 
@@ -77,6 +78,8 @@ export type ErrorOptions = {
   retryAfter?: number | undefined;
   /** Finds the request in the log of the server that failed. */
   requestId?: string | undefined;
+  /** Whether what was asked for certainly was not done; by default the code tells. */
+  undone?: boolean | undefined;
   /** What went wrong underneath. Never shown to a caller. */
   cause?: unknown;
 };
@@ -90,6 +93,8 @@ export class TielineError extends Error {
   readonly hint: string | undefined;
   readonly retryAfter: number | undefined;
   readonly requestId: string | undefined;
+  /** Told by whoever knows what had been done when it failed. */
+  undone: boolean | undefined;
 
   constructor(code: ErrorCode, message: string, options: ErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
@@ -97,6 +102,7 @@ export class TielineError extends Error {
     this.hint = options.hint;
     this.retryAfter = options.retryAfter;
     this.requestId = options.requestId;
+    this.undone = options.undone;
   }
 
   /** The HTTP status this failure is answered with. */
@@ -122,6 +128,24 @@ export function copyOf<T extends Error>(original: Error, copy: T, stack: string)
 /** The error that this one is a copy of, else itself. */
 export const originalOf = (error: unknown): unknown =>
   typeof error === 'object' && error !== null ? (originals.get(error) ?? error) : error;
+
+/** Failures of something that may have been done for all that, where nothing else is known of it. */
+const UNCERTAIN: ReadonlySet<ErrorCode> = new Set([
+  'outcome_unknown',
+  'canceled',
+  'server_unreachable',
+  'server_timeout',
+  'server_invalid',
+  'key_wrong',
+  'keystore_tampered',
+  'store_unavailable',
+  'internal',
+]);
+
+/** True if what failed certainly was not done, so that it may be asked for again. A bug tells nothing. */
+export function wasNotDone(error: unknown): boolean {
+  return isTielineError(error) && (error.undone ?? !UNCERTAIN.has(error.code));
+}
 
 export function isErrorCode(text: string): text is ErrorCode {
   return Object.hasOwn(STATUS, text);

@@ -21,10 +21,12 @@ const nothing = {
   connectors: {},
   network: { allowPrivate: [], connectTo: {}, allowFiles: [] },
   limits: { callsPerAccount: 64, requestsPerHost: 256 },
+  audit: { onFailure: 'continue' },
   server: {
     authorizationServer: true,
     trustedProxies: [],
     requestsPerMinute: 600,
+    drain: { readinessDelay: 5_000, timeout: 60_000 },
     scopes: 'wide',
     issuers: [],
     clients: [],

@@ -2,12 +2,13 @@ import { type Config, readConfig } from '../config.ts';
 import { loadCatalog } from '../connector/catalog.ts';
 import type { Connector } from '../connector/connector.ts';
 import { isTielineError, TielineError } from '../errors.ts';
+import { checkAuditFile } from '../execute/auditfile.ts';
 import { readAllIntegrations } from '../integration/accounts.ts';
 import { localPrincipal } from '../integration/principal.ts';
 import { openKeystore } from '../keystore/keystore.ts';
 import { version } from '../version.ts';
 import { listAccounts, troubles } from './integrations.ts';
-import { catalogSource, NAMELESS_ISSUER, openEngine } from './open.ts';
+import { auditFile, catalogSource, NAMELESS_ISSUER, openEngine } from './open.ts';
 import { EXIT, print, told } from './output.ts';
 import { publicUrl } from './publicurl.ts';
 
@@ -50,6 +51,7 @@ export async function doctor({ json }: { readonly json?: boolean }): Promise<num
     const signing = catalog?.connectors.filter(signsTokens).map((it) => it.name) ?? [];
     if (signing.length > 0) await check('signed tokens', () => checkIssuer(signing));
     const isOpen = await check('keystore', () => checkKeystore(config, names));
+    if (isOpen) await check('audit', async () => checkAudit(config));
     if (isOpen) await check('accounts', checkAccounts);
   }
   const ok = checks.every((it) => it.ok);
@@ -99,6 +101,13 @@ async function checkKeystore({ home }: Config, connectors: readonly string[]) {
   } finally {
     await keystore.close();
   }
+}
+
+/** The home folder is there by then. */
+function checkAudit(config: Config) {
+  const file = auditFile(config);
+  checkAuditFile(file);
+  return { detail: file };
 }
 
 /** How each account is; one that only its owner can mend makes the check fail. */

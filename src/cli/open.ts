@@ -8,7 +8,7 @@ import { type Config, readConfig } from '../config.ts';
 import { type Catalog, type CatalogSource, loadCatalog } from '../connector/catalog.ts';
 import type { TielineError } from '../errors.ts';
 import { openAdmission } from '../execute/admission.ts';
-import { fileAudit } from '../execute/audit.ts';
+import { type FileAudit, fileAudit } from '../execute/auditfile.ts';
 import type { Engine } from '../execute/engine.ts';
 import { openPolicy } from '../execute/policy.ts';
 import { appSettings } from '../integration/appsettings.ts';
@@ -25,6 +25,7 @@ export const shippedConnectors = join(packageFolder, 'connectors');
 
 export type Opened = {
   readonly engine: Engine;
+  readonly audit: FileAudit;
   readonly signingKeys: SigningKeys;
   readonly config: Config;
   /** Carries changes to the other processes on the store, where it is a server. */
@@ -55,7 +56,10 @@ export async function openEngine(
   const { keystore, notice, storeUrl } = await openKeystore({ home: config.home, env });
   if (notice !== undefined) log.info(notice);
   const onProblem = (error: TielineError) => log.error(error.message, { hint: error.hint });
-  const audit = fileAudit(join(config.home, 'audit.jsonl'), (error) => log.error(error.message));
+  const audit = fileAudit(auditFile(config), (error) => log.error(error.message, { hint: error.hint }), {
+    ...config.audit,
+    onResumed: (dropped) => log.warn('the audit log is written again', { dropped }),
+  });
   const sender = await senderOnDemand(config.network, { requestsPerHost: config.limits.requestsPerHost });
   const signingKeys = signingKeysOnDemand(() => ({ keystore, now: Date.now, issuer: issuer() }));
   const notices = openNotices(env.TIELINE_STORE?.trim() ?? '');
@@ -77,6 +81,7 @@ export async function openEngine(
   };
   return {
     engine,
+    audit,
     signingKeys,
     config,
     bus,
@@ -104,6 +109,9 @@ export async function tellWeaknesses({ engine }: Pick<Opened, 'engine'>): Promis
 export async function openCatalog(config: Choice, onProblem?: (error: TielineError) => void): Promise<Catalog> {
   return loadCatalog(await catalogSource(config), onProblem);
 }
+
+/** Where a line is kept of each call. */
+export const auditFile = ({ home }: Pick<Config, 'home'>): string => join(home, 'audit.jsonl');
 
 /** Where the definitions of connections are. The folder is made with the first one. */
 export const connectionsFolder = ({ home }: Pick<Config, 'home'>): string => join(home, 'connectors');

@@ -185,6 +185,7 @@ function commands(): Command {
     .argument('<action>')
     .option('--params <json>', 'its parameters as a JSON object', '{}')
     .option('--integration <identifier>', 'the account to use; the default one when absent')
+    .option('--idempotency-key <key>', 'make the same call under the same key once in a day')
     .option(...json)
     .action(async (connector, entity, action, options) =>
       (await import('./call.ts')).call(connector, entity, action, options),

@@ -1,4 +1,5 @@
 import type { RequestListener } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { openIssuer } from '../auth/issuer.ts';
 import { openIdProvider } from '../auth/openid.ts';
 import { TielineError } from '../errors.ts';
@@ -15,6 +16,7 @@ import type { Extension } from '../mcp/extension.ts';
 import { type McpHttp, openMcpHttp } from '../mcp/http.ts';
 import type { Linker } from '../mcp/link.ts';
 import { bootstrap } from './bootstrap.ts';
+import { awaitEnding } from './ending.ts';
 import { connectionsFolder, type Opened, openEngine, shippedConnectors, tellWeaknesses } from './open.ts';
 import { printSecret } from './output.ts';
 import { readPort } from './port.ts';
@@ -22,11 +24,12 @@ import { publicUrl } from './publicurl.ts';
 
 export type ServeOptions = { readonly host: string; readonly port: string; readonly json?: boolean };
 
-/** Within it a server ends, in milliseconds: what does not is killed after ten seconds in most places. */
-const LONGEST_END = 9_000;
+/** How long requests under way have when a person at a terminal wants the server to end, in milliseconds. */
+const PATIENCE_OF_A_PERSON = 5_000;
 
 /**
- * `tieline serve`: the REST API and MCP, until a signal asks it to end; then what is under way is finished first.
+ * `tieline serve`: the REST API and MCP, until a signal asks it to end; then balancers are told and what is under way is
+ * finished first.
  * `extension` is for programs that put more into the MCP server.
  */
 export async function serve({ host, port, json }: ServeOptions, extension?: Extension): Promise<void> {
@@ -38,7 +41,10 @@ export async function serve({ host, port, json }: ServeOptions, extension?: Exte
   let mcp: McpHttp | undefined;
   let stopWatching: (() => void) | undefined;
   let listening: Listening | undefined;
-  let askedToEnd: number | undefined;
+  let isEnding = false;
+  // A person waits neither for balancers nor for long.
+  let drain = { readinessDelay: 0, timeout: PATIENCE_OF_A_PERSON };
+  const ending = awaitEnding(() => opened.audit.reopen());
   try {
     const { engine } = opened;
     let serving: RequestListener = notYet;
@@ -57,11 +63,9 @@ export async function serve({ host, port, json }: ServeOptions, extension?: Exte
     const issuers = issuersOf(opened, url);
     const signIn = signInOf(opened);
     const signing = { signingKeys, issuers, authorizationServer, clients, signIn };
-    serving = httpListener({ engine, url, limits, trustedProxies, mcp, ...signing });
+    serving = httpListener({ engine, url, limits, trustedProxies, isEnding: () => isEnding, mcp, ...signing });
     stopWatching = announceChanges(opened);
     const first = await bootstrap(engine, { name: 'default', onlyIfNone: true });
-    // From before it says that it serves: whoever reads that may end it at once.
-    const asked = untilSignal();
     printSecret({ url, ...first }, json, (it) =>
       [
         `Tieline serves at ${it.url}; the API is described at ${it.url}/api/v1/docs`,
@@ -75,15 +79,19 @@ export async function serve({ host, port, json }: ServeOptions, extension?: Exte
     // Now, as nobody waits yet: the first stranger would have everybody wait for it.
     if (authorizationServer)
       void loadLibrary().catch((cause) => log.error('the authorization server cannot be loaded', { cause }));
-    const signal = await asked;
-    askedToEnd = performance.now();
+    const signal = await ending.asked;
     log.info('ending', { signal });
+    if (signal === 'SIGTERM') drain = opened.config.server.drain;
+    isEnding = true;
+    listening.dismiss();
+    await sleep(drain.readinessDelay, undefined, { signal: ending.again }).catch(() => {});
   } finally {
     stopWatching?.();
     await mcp?.endStreams();
-    await listening?.close();
+    const abandon = () => opened.engine.sender.close();
+    await listening?.close({ patience: drain.timeout, signal: ending.again, abandon });
     await mcp?.close();
-    await opened.close(askedToEnd === undefined ? undefined : askedToEnd + LONGEST_END - performance.now());
+    await opened.close();
   }
 }
 
@@ -131,8 +139,3 @@ function checkReach(host: string, given: string | undefined): void {
 }
 
 const isLoopback = (host: string): boolean => /^(?:localhost|127(?:\.\d+){3}|\[?::1\]?)$/i.test(host);
-
-const untilSignal = (): Promise<string> =>
-  new Promise((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve(signal));
-  });

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { duration, expression, isPattern, jsonSchema, text, tree } from './values.ts';
+import { duration } from '../duration.ts';
+import { expression, isPattern, jsonSchema, text, tree } from './values.ts';
 
 /** How parameters are written and the answer is read, for every kind of request. */
 export const transfer = {

@@ -1,9 +1,10 @@
 import { z } from 'zod';
+import { duration } from '../duration.ts';
 import { needsStream, transfer } from './actionspec.ts';
 import { methods } from './methodspec.ts';
 import { grant, saved } from './oauthspec.ts';
 import { digest, hmac, hostToken, jwt, mtls, sigv4, wsse } from './signspec.ts';
-import { duration, expression, jsonSchema, text, tree } from './values.ts';
+import { expression, jsonSchema, text, tree } from './values.ts';
 
 const ui = z.strictObject({
   schema: jsonSchema.optional().describe('What the user types, as JSON Schema; `secret: true` hides a field.'),

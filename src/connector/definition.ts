@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { LONGEST_CALL_MS } from '../deadline.ts';
+import { duration } from '../duration.ts';
 import { action, errorRule, paginationRule, requestRule, retryRules } from './actionspec.ts';
 import { auth } from './authspec.ts';
-import { duration, expression, jsonSchema, size, text, tree } from './values.ts';
+import { expression, jsonSchema, size, text, tree } from './values.ts';
 
 /**
  * The definition format, version 1: what `connectors/<name>/connector.yaml` may say. This schema is the source;

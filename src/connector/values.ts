@@ -16,14 +16,7 @@ export type JsonSchema = Readonly<z.infer<typeof jsonSchema>>;
 /** A JSON object: parameters, settings, credentials. */
 export type Values = Readonly<Record<string, unknown>>;
 
-const DURATION = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 } as const;
 const SIZE = { B: 1, KB: 1024, MB: 1024 ** 2 } as const;
-
-/** `250ms`, `30s`, `5m` or `1h`; milliseconds once parsed. */
-export const duration = z
-  .string()
-  .regex(/^\d{1,6}(ms|s|m|h)$/, 'is a number with ms, s, m or h, for example 30s')
-  .transform((it) => Number.parseInt(it, 10) * DURATION[it.replace(/\d+/, '') as keyof typeof DURATION]);
 
 /** `512KB` or `8MB`; bytes once parsed. */
 export const size = z

@@ -41,6 +41,7 @@ export type EmbeddedAccount = {
     readonly action: string;
     readonly params: Values;
     readonly signal: AbortSignal | undefined;
+    readonly idempotencyKey?: string | undefined;
   }): Promise<Outcome>;
   check(): Promise<boolean>;
   describe(): Description;

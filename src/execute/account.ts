@@ -5,7 +5,7 @@ import type { RetryRules as RetrySpec } from '../connector/actionspec.ts';
 import type { Connector } from '../connector/connector.ts';
 import type { ErrorPlan, RequestPlan } from '../connector/plan.ts';
 import { LONGEST_CALL_MS } from '../deadline.ts';
-import { isTielineError, TielineError } from '../errors.ts';
+import { type ErrorCode, isTielineError, TielineError } from '../errors.ts';
 import type { Scripts } from '../expression/sandbox.ts';
 import type { Scope } from '../expression/template.ts';
 import type { LinkedReach } from '../integration/integration.ts';
@@ -61,6 +61,10 @@ export type Account = {
   readonly secrets: Secrets;
   /** Where it was linked; undefined while it is being linked. */
   readonly linked: LinkedReach | undefined;
+  /** Whether anything may have been changed at the provider so far. */
+  readonly mayHaveActed: () => boolean;
+  /** To be told that something was, by whoever did not do it with a request. */
+  acted(): void;
   dispose(): void;
 };
 
@@ -83,6 +87,7 @@ export function openAccount(options: AccountOptions): Account {
   const { connector, id, sender, now, signal, endsAt = performance.now() + LONGEST_CALL_MS } = options;
   const server = connector.server();
   const secrets = new Secrets();
+  let hasActed = false;
   const own = openAuthenticator(options, secrets);
   const { scripts } = own;
   let delegate: Promise<Authenticator> | undefined;
@@ -135,6 +140,10 @@ export function openAccount(options: AccountOptions): Account {
     scripts,
     linked: options.linked,
     secrets,
+    mayHaveActed: () => hasActed,
+    acted() {
+      hasActed = true;
+    },
     scope: (roots) => own.scopeOf(own.current() ?? NO_CREDENTIAL, roots),
     dispose() {
       own.dispose();
@@ -157,6 +166,7 @@ export function openAccount(options: AccountOptions): Account {
       const { read, total } = server.timeouts;
       const deadline = now() + Math.min(total, endsAt - performance.now());
       const isWrite = !isSafe(request.effect);
+      const isChange = request.effect !== 'read';
       const by = options.delegate ? await delegated(options.delegate) : own;
       let credential = await by.take();
       let hasRefreshed = false;
@@ -173,6 +183,7 @@ export function openAccount(options: AccountOptions): Account {
         } catch (error) {
           outcome = { error };
         }
+        if (isChange && 'error' in outcome && isLost(outcome.error)) hasActed = true;
         const decision = retryDecision({
           effect: request.effect,
           attempt: count,
@@ -193,10 +204,14 @@ export function openAccount(options: AccountOptions): Account {
         }
         if ('error' in outcome) throw lostWrite(outcome.error, request.effect);
         const { response, answer } = outcome;
-        if (answer.status < 300 && request.errors.length === 0) return { answer, bytes: response.bytes };
+        if (answer.status < 300 && request.errors.length === 0) {
+          hasActed ||= isChange;
+          return { answer, bytes: response.bytes };
+        }
         const waitMs = decision.retryAfterMs ?? waitOf(response, rules.waitFrom, now());
         const failure = failureIn(outcome, waitMs === undefined ? undefined : secondsOf(waitMs));
         if (id !== undefined && failure?.code === 'rate_limited' && waitMs !== undefined) keepWait(id, waitMs);
+        hasActed ||= isChange && !(failure && REFUSED.has(failure.code));
         const isAnswer = !failure || (request.anyStatus && failure.code !== 'token_rejected');
         if (isAnswer) return { answer, bytes: response.bytes };
         if (failure.code !== 'token_rejected' || hasRefreshed) throw failure;
@@ -261,12 +276,26 @@ async function awaitProvider(id: string, waited: number, leftMs: number, signal?
   return total;
 }
 
+/** Refusals of providers that come before anything is done: of the account, or of so many requests. */
+const REFUSED: ReadonlySet<ErrorCode> = new Set([
+  'token_rejected',
+  'reauthorization_required',
+  'missing_scope',
+  'forbidden',
+  'rate_limited',
+]);
+
+/** Whether the provider may have got the request, and its answer did not arrive or was given up. */
+function isLost(error: unknown): error is TielineError {
+  const isOfNetwork =
+    isTielineError(error) &&
+    /^(?:upstream_(?:timeout|unreachable|invalid)|response_too_large|too_many_requests|canceled)$/.test(error.code);
+  return isOfNetwork && !wasNotSent(error);
+}
+
 /** A write whose answer was lost may have happened, and must not be called a failure. */
 function lostWrite(error: unknown, effect: Effect): unknown {
-  const isLost =
-    isTielineError(error) &&
-    /^(?:upstream_(?:timeout|unreachable|invalid)|response_too_large|too_many_requests)$/.test(error.code);
-  if (isSafe(effect) || !isLost || wasNotSent(error)) return error;
+  if (isSafe(effect) || !isLost(error)) return error;
   return new TielineError('outcome_unknown', `${error.message}; whether it was done is not known`, {
     hint: LOOK_FIRST,
     cause: error,

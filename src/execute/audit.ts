@@ -1,5 +1,7 @@
-import { createWriteStream, type WriteStream } from 'node:fs';
-import { isTielineError, TielineError } from '../errors.ts';
+import { BoundedMap, bound, sizeOfText } from '../bounded.ts';
+import { isTielineError } from '../errors.ts';
+import { labelOf } from '../label.ts';
+import { withoutTokens } from '../tokenshape.ts';
 
 /**
  * What is kept of one call: who did what with which account, and how it ended. No arguments, no results. Of a tool for
@@ -19,7 +21,13 @@ export type AuditRecord = {
   readonly ms: number;
 };
 
-export type Audit = { write(record: AuditRecord): void; close(): Promise<void> };
+export type Audit = {
+  /** Gives a promise where the line is not written yet: whoever is answered after it, is so with the line in its place. Never fails. */
+  write(record: AuditRecord): void | Promise<void>;
+  /** Throws `audit_unavailable` while no call may run, as nothing could be kept of it. Absent where all may. */
+  check?(): void;
+  close(): Promise<void>;
+};
 
 type Noted = Pick<AuditRecord, 'connector' | 'entity' | 'action'>;
 
@@ -34,6 +42,7 @@ export async function audited<Result>(
   work: (note: (account: { readonly identifier: string }) => void) => Promise<Result>,
   outcomeOf: (result: Result) => string = () => 'ok',
 ): Promise<Result> {
+  audit.check?.();
   const started = now();
   let integration: string | undefined;
   let outcome = 'internal';
@@ -48,42 +57,35 @@ export async function audited<Result>(
     throw error;
   } finally {
     const at = new Date(started).toISOString();
-    audit.write({ at, organization, user, ...what, integration, outcome, ms: now() - started });
+    const names = {
+      connector: what.connector && shown(what.connector),
+      entity: shown(what.entity),
+      action: shown(what.action),
+      integration: integration && shown(integration),
+    };
+    const written = audit.write({ at, organization, user, ...names, outcome, ms: now() - started });
+    if (written) await written;
   }
 }
 
-/** How long a line may wait for others to be written with, in milliseconds: a write costs as much as the call itself. */
-const GATHER_MS = 20;
+const NAMES = bound({
+  name: 'names in audit lines',
+  entries: 10_000,
+  bytes: 4 * 1024 * 1024,
+  atBound: 'the name used longest ago is looked at again',
+});
+const names = new BoundedMap<string>(NAMES, sizeOfText);
+const LONGEST_NAME = 256;
+/** What is read of a name: a secret is looked for while it is whole. */
+const LONGEST_READ = 4_096;
 
-/** One JSON line a call, in a file only its owner can read. */
-export function fileAudit(file: string, onError: (error: Error) => void): Audit {
-  let stream: WriteStream | undefined;
-  let lines = '';
-  const flush = () => {
-    const gathered = lines;
-    lines = '';
-    if (gathered !== '') stream?.write(gathered);
-  };
-  return {
-    write(record) {
-      if (!stream) {
-        stream = createWriteStream(file, { flags: 'a', mode: 0o600 });
-        stream.on('error', (cause) =>
-          onError(
-            new TielineError('store_unavailable', 'the audit log cannot be written', { cause, hint: `Check ${file}` }),
-          ),
-        );
-      }
-      if (lines === '') setTimeout(flush, GATHER_MS);
-      lines += `${JSON.stringify(record)}\n`;
-    },
-    close: () =>
-      new Promise((resolve) => {
-        flush();
-        if (stream) stream.end(() => resolve());
-        else resolve();
-      }),
-  };
+/** A name as a caller gave it, which may be anything: bounded, and without what is shaped like a secret. */
+function shown(name: string): string {
+  const known = names.get(name);
+  if (known !== undefined) return known;
+  const clean = labelOf(withoutTokens(name.slice(0, LONGEST_READ)), LONGEST_NAME);
+  if (name.length <= LONGEST_NAME) names.set(name, clean);
+  return clean;
 }
 
 export const noAudit: Audit = { write: () => {}, close: async () => {} };

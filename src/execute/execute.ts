@@ -4,6 +4,7 @@ import type { Connector } from '../connector/connector.ts';
 import { withDefaults } from '../connector/schema.ts';
 import type { Values } from '../connector/values.ts';
 import { LONGEST_CALL_MS } from '../deadline.ts';
+import { isTielineError, TielineError } from '../errors.ts';
 import { loadSandbox } from '../expression/sandbox.ts';
 import { readIntegrations } from '../integration/accounts.ts';
 import { accountLabel, type Integration } from '../integration/integration.ts';
@@ -15,6 +16,7 @@ import { audited } from './audit.ts';
 import { openCursor, sealCursor } from './cursor.ts';
 import type { Engine } from './engine.ts';
 import { fitResult } from './fit.ts';
+import { once } from './once.ts';
 import type { PageArguments } from './paging.ts';
 import { checkPolicy } from './policy.ts';
 import { fileWithoutSecrets, redactedData } from './redaction.ts';
@@ -33,6 +35,8 @@ export type Call = {
   readonly identifier?: string | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: OnProgress | undefined;
+  /** Under the same key of the user the same call is made once in a day; see `once`. */
+  readonly idempotencyKey?: string | undefined;
 };
 
 /**
@@ -50,34 +54,93 @@ export function executeToJson(engine: Engine, who: Principal, call: Call): Promi
   const { connector: name, entity, action: wanted } = call;
   return audited(engine, who, { connector: name, entity, action: wanted }, async (note) => {
     const endsAt = performance.now() + LONGEST_CALL_MS;
-    const { enter, accounts } = engine.admission ?? usualAdmission;
-    const leave = enter(`${who.organization} ${who.user}`);
+    const leave = admissionOf(engine).enter(`${who.organization} ${who.user}`);
     try {
       const connector = engine.catalog.connector(name);
       const action = connector.action(entity, wanted);
       checkPolicy(engine.policy(connector.name), who, action);
       const { args, page } = readArguments(action, call.params);
-      const integration = resolveIntegration(
-        await readIntegrations(engine.keystore, who, connector.name, engine.now()),
-        connector.name,
-        call.identifier,
-      );
-      note(integration);
-      const place = accounts.take(integration.id, {
-        ms: LONGEST_CALL_MS - SHORTEST_CALL_MS,
-        signal: call.signal,
-        bytes: () => sizeOfValues(call.params),
-      });
-      if (place) await place;
-      try {
-        return await run(engine, who, { connector, action, integration, args, page, call, endsAt });
-      } finally {
-        accounts.free(integration.id);
-      }
+      const { idempotencyKey: key } = call;
+      const go = () => resolved(engine, who, { connector, action, args, page, call, endsAt }, note);
+      return await (key === undefined ? go() : callOnce(engine, who, call, key, go));
     } finally {
       leave();
     }
   });
+}
+
+const admissionOf = ({ admission = usualAdmission }: Engine) => admission;
+
+type Wanted = Omit<Run, 'integration'>;
+type Note = (account: Integration) => void;
+
+async function resolved(engine: Engine, who: Principal, wanted: Wanted, note: Note): Promise<OutcomeJson> {
+  let mayHaveActed = () => false;
+  try {
+    const { connector, call } = wanted;
+    const integration = resolveIntegration(
+      await readIntegrations(engine.keystore, who, connector.name, engine.now()),
+      connector.name,
+      call.identifier,
+    );
+    note(integration);
+    const { accounts } = admissionOf(engine);
+    const place = accounts.take(integration.id, {
+      ms: LONGEST_CALL_MS - SHORTEST_CALL_MS,
+      signal: call.signal,
+      bytes: () => sizeOfValues(call.params),
+    });
+    if (place) await place;
+    try {
+      return await run(engine, who, { ...wanted, integration }, (told) => {
+        mayHaveActed = told;
+      });
+    } finally {
+      accounts.free(integration.id);
+    }
+  } catch (error) {
+    if (!isTielineError(error)) throw error;
+    if (error.code === 'canceled' && mayHaveActed()) throw canceledLate(error);
+    error.undone = error.code !== 'outcome_unknown' && !mayHaveActed();
+    throw error;
+  }
+}
+
+const canceledLate = (cause: unknown): TielineError =>
+  new TielineError('outcome_unknown', 'the call was canceled when a part of it may have been done', {
+    hint: 'Look whether it was done before doing it again.',
+    cause,
+  });
+
+/** What is kept of a call: the data as the JSON that it is told as, and the bytes of a file as base64. */
+type Kept = Pick<OutcomeJson, 'json' | 'meta'> & {
+  readonly file?: { readonly name: string; readonly mimeType: string; readonly base64: string };
+};
+
+async function callOnce(engine: Engine, who: Principal, call: Call, key: string, run: () => Promise<OutcomeJson>) {
+  const { connector, entity, action, params, identifier } = call;
+  const request = JSON.stringify([connector, entity, action, params, identifier ?? null]);
+  const named = { caller: ['call', who.organization, who.user], key, request };
+  const { result } = await once<OutcomeJson>(engine.keystore, named, {
+    run,
+    keep: ({ json, meta, file }): Kept => ({
+      json,
+      meta,
+      ...(file && {
+        file: { name: file.name, mimeType: file.mimeType, base64: Buffer.from(file.bytes).toString('base64') },
+      }),
+    }),
+    recall: ({ json, meta, file }: Kept) => ({
+      data: JSON.parse(json),
+      json,
+      meta,
+      ...(file && {
+        file: { name: file.name, mimeType: file.mimeType, bytes: new Uint8Array(Buffer.from(file.base64, 'base64')) },
+      }),
+      isReplayed: true,
+    }),
+  });
+  return result;
 }
 
 /** What is left at least for a call that had to wait for others, in milliseconds. */
@@ -105,7 +168,9 @@ type Run = {
   readonly endsAt: number;
 };
 
-async function run(engine: Engine, who: Principal, it: Run): Promise<OutcomeJson> {
+type Tell = (mayHaveActed: () => boolean) => void;
+
+async function run(engine: Engine, who: Principal, it: Run, tell: Tell): Promise<OutcomeJson> {
   const { action, integration, call, endsAt } = it;
   await loadSandbox();
   const plan = action.plan();
@@ -117,6 +182,7 @@ async function run(engine: Engine, who: Principal, it: Run): Promise<OutcomeJson
       : { limit, position: undefined };
   const options = await accountOptions(engine, who, it.connector, integration, call.signal);
   const account = openAccount(Object.assign(options, { endsAt }));
+  tell(account.mayHaveActed);
   try {
     const { connector, args } = it;
     const { shaped, next, secrets } = plan.sql

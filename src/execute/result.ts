@@ -17,7 +17,13 @@ export type Meta = {
   readonly truncated?: { readonly returned: number; readonly of: number; readonly hint: string };
 };
 
-export type Outcome = { readonly data: unknown; readonly meta: Meta; readonly file?: FileContent };
+export type Outcome = {
+  readonly data: unknown;
+  readonly meta: Meta;
+  readonly file?: FileContent;
+  /** Of an earlier call under the same idempotency key. */
+  readonly isReplayed?: true;
+};
 
 /** With the data as JSON, which is made on the way. */
 export type OutcomeJson = Outcome & { readonly json: string };

@@ -48,6 +48,7 @@ export async function runSql(open: OpenSql | undefined, account: Account, plan: 
     const response: Partial<Rows & Execution> = reads
       ? await connection.query(text, parameters, { ...options, maxRows, offset })
       : withinResult(await connection.execute(text, parameters, options));
+    if (!reads) account.acted();
     const shaped = shapeResult(result, account.scope({ args, response }), new Uint8Array(), account.scripts);
     return {
       shaped,

@@ -46,6 +46,7 @@ export function httpApp(backend: Backend, gates: Gates = openGates(backend)): Op
 
   app.get('/healthz', (context) => context.json({ status: 'ok', version }));
   app.get('/readyz', async (context) => {
+    if (backend.isEnding?.()) return context.json({ status: 'draining' }, 503);
     try {
       await backend.engine.keystore.ping();
       return context.json({ status: 'ok' });
@@ -64,7 +65,10 @@ export function httpApp(backend: Backend, gates: Gates = openGates(backend)): Op
   app.route('/', connectRoutes(backend, failures));
 
   const api = router();
-  api.use(identifyCaller(backend, gates), limitRequests(openRequestLimit(limits.requests)), idempotent(backend));
+  api.use(identifyCaller(backend, gates), limitRequests(openRequestLimit(limits.requests)));
+  // Calls keep what became of their keys by themselves.
+  api.route('/', executionRoutes(backend));
+  api.use(idempotent(backend));
   for (const routes of [
     organizationRoutes(backend),
     userRoutes(backend, failures),
@@ -76,7 +80,6 @@ export function httpApp(backend: Backend, gates: Gates = openGates(backend)): Op
     initiateRoutes(backend),
     confirmRoutes(backend),
     statusRoutes(backend),
-    executionRoutes(backend),
   ]) {
     api.route('/', routes);
   }

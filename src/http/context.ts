@@ -17,6 +17,8 @@ export type Backend = {
   readonly limits: Limits;
   /** Proxies that are believed whom they speak for: addresses and CIDR ranges. None by default. */
   readonly trustedProxies?: readonly string[] | undefined;
+  /** Whether this server has been asked to end, so that others are to be asked. */
+  readonly isEnding?: (() => boolean) | undefined;
   /** Absent where MCP is not served over HTTP. */
   readonly mcp?: McpEndpoint | undefined;
   /** Whose access tokens are taken at `/mcp`, besides those of this server. */

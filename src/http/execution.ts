@@ -64,7 +64,10 @@ export function executionRoutes(backend: Backend): OpenAPIHono<Env> {
     );
     const { connector, identifier } = integration;
     const { signal } = context.req.raw;
-    const outcome = await execute(engine, who, { connector, identifier, signal, ...context.req.valid('json') });
+    const idempotencyKey = context.req.header('idempotency-key');
+    const wanted = { ...context.req.valid('json'), connector, identifier, signal, idempotencyKey };
+    const outcome = await execute(engine, who, wanted);
+    if (outcome.isReplayed) context.header('idempotency-replayed', 'true');
     return context.json(shown(outcome), 200);
   });
 
@@ -72,7 +75,10 @@ export function executionRoutes(backend: Backend): OpenAPIHono<Env> {
     const { customer_name: name, ...wanted } = context.req.valid('json');
     const { who } = await customerOf(backend, context.get('caller'), name);
     const connector = connectorOfType(engine.catalog, context.req.valid('param').name).name;
-    const outcome = await execute(engine, who, { connector, signal: context.req.raw.signal, ...wanted });
+    const { signal } = context.req.raw;
+    const idempotencyKey = context.req.header('idempotency-key');
+    const outcome = await execute(engine, who, { ...wanted, connector, signal, idempotencyKey });
+    if (outcome.isReplayed) context.header('idempotency-replayed', 'true');
     return context.json(shown(outcome), 200);
   });
 

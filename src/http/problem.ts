@@ -3,6 +3,7 @@ import type { Context } from 'hono';
 import { HTTPException } from 'hono/http-exception';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import { isTielineError, TielineError } from '../errors.ts';
+import { isReplay } from '../execute/once.ts';
 import { log } from '../log.ts';
 import { withoutTokens } from '../tokenshape.ts';
 import type { Env } from './context.ts';
@@ -38,6 +39,7 @@ export function answerProblem(context: Context<Env>, error: unknown): Response {
   };
   const headers: Record<string, string> = { 'content-type': 'application/problem+json', 'cache-control': 'no-store' };
   if (retryAfter !== undefined) headers['retry-after'] = String(retryAfter);
+  if (isReplay(error)) headers['idempotency-replayed'] = 'true';
   // RFC 6750 §3: who is not let in is told with what to come.
   if (code === 'unauthenticated') headers['www-authenticate'] = 'Bearer';
   return context.body(JSON.stringify(body), status as ContentfulStatusCode, headers);
@@ -57,7 +59,7 @@ function bug(error: unknown, requestId: string): TielineError {
 }
 
 /** Key, organization, limits, Idempotency-Key and store can fail any request. */
-const ANYWHERE = [400, 401, 403, 404, 409, 413, 429, 500, 503] as const;
+const ANYWHERE = [400, 401, 403, 404, 409, 413, 429, 500, 503, 504] as const;
 
 /** What `openapi` needs to know of the failures of a route, by their HTTP status. */
 export const failures = (...statuses: readonly number[]) =>
@@ -80,4 +82,5 @@ const REASONS: Readonly<Record<number, string>> = {
   500: 'A failure of the server',
   502: 'The provider failed',
   503: 'Not now',
+  504: 'Not answered in time, or nobody knows whether it was done',
 };

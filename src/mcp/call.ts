@@ -7,6 +7,7 @@ import { neededAccount } from '../execute/needed.ts';
 import type { Principal } from '../integration/principal.ts';
 import { resultAnswer, type ToolAnswer } from './answer.ts';
 import type { Need } from './link.ts';
+import { IDEMPOTENCY_KEY } from './plain.ts';
 
 /** What a call needs of the request that it came with. */
 export type CallRequest = Pick<ServerContext['mcpReq'], 'signal' | 'notify' | 'requestState'> & {
@@ -24,6 +25,7 @@ export async function runAction(
 ): Promise<ToolAnswer | Need> {
   if (integration !== undefined && typeof integration !== 'string') throw notText();
   const progressToken = _meta?.progressToken;
+  const idempotencyKey = _meta?.[IDEMPOTENCY_KEY] as string | undefined;
   const call = {
     connector: action.connector,
     entity: action.entity,
@@ -31,6 +33,7 @@ export async function runAction(
     params,
     identifier: integration,
     signal,
+    idempotencyKey,
     onProgress:
       progressToken === undefined
         ? undefined

@@ -5,7 +5,7 @@ import { answerJson, type ToolAnswer } from './answer.ts';
 import type { Extension } from './extension.ts';
 import { answerToolCall, type LinkOptions } from './oncall.ts';
 import type { Peer } from './peer.ts';
-import type { PlainCall, PlainRequest } from './plain.ts';
+import { IDEMPOTENCY_KEY, type PlainCall, type PlainRequest } from './plain.ts';
 import { CACHE_HINT, IDENTITY, isOwnTool, listFailure } from './server.ts';
 import { toolListJson } from './tooljson.ts';
 
@@ -29,7 +29,9 @@ export function openDirect(engine: Engine, options: DirectOptions): Direct {
   const { extension, ...linking } = options;
   async function result(call: PlainCall, who: Principal, peer: Peer, signal: AbortSignal): Promise<string> {
     const { name, args } = call;
-    const plain = { signal, _meta: undefined, notify: nobody, requestState: nothing, inputResponses: undefined };
+    const { idempotencyKey: key } = call;
+    const _meta = key === undefined ? undefined : { [IDEMPOTENCY_KEY]: key };
+    const plain = { signal, _meta, notify: nobody, requestState: nothing, inputResponses: undefined };
     const answer = await answerToolCall(engine, who, { ...linking, name, args, peer, request: plain });
     if (!isToolAnswer(answer)) return JSON.stringify({ ...answer, _meta: { [SERVER_INFO]: IDENTITY } });
     return answerJson(answer, peer.era === 'modern' ? CALL_END : '');

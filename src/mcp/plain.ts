@@ -5,7 +5,15 @@ type Common = { readonly id: string | number; readonly meta: Fields | undefined 
 
 type PlainList = Common & { readonly method: 'tools/list' };
 
-export type PlainCall = Common & { readonly method: 'tools/call'; readonly name: string; readonly args: Fields };
+export type PlainCall = Common & {
+  readonly method: 'tools/call';
+  readonly name: string;
+  readonly args: Fields;
+  readonly idempotencyKey: string | undefined;
+};
+
+/** In the `_meta` of a call: under the same key of a user the same call is made once in a day. */
+export const IDEMPOTENCY_KEY = 'io.tieline/idempotency-key';
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -17,12 +25,21 @@ export function plainRequest(message: unknown): PlainRequest | undefined {
   const { _meta: meta } = params;
   if (meta !== undefined && (!isObject(meta) || Object.hasOwn(meta, 'progressToken'))) return undefined;
   const common = { id: id as string | number, meta };
-  if (method === 'tools/list') return hasOnly(params, '_meta') ? { ...common, method } : undefined;
+  if (method === 'tools/list') {
+    return hasOnly(params, '_meta') && !hasKey(meta) ? { ...common, method } : undefined;
+  }
   if (method !== 'tools/call' || !hasOnly(params, 'name', 'arguments', '_meta')) return undefined;
   const { name, arguments: args = {} } = params;
   if (typeof name !== 'string' || !isObject(args) || Object.hasOwn(args, '__proto__')) return undefined;
-  return { ...common, method, name, args };
+  if (!hasKey(meta)) return { ...common, method, name, args, idempotencyKey: undefined };
+  // Another one with each call, and the rest mostly in the same words.
+  const { [IDEMPOTENCY_KEY]: key, ...rest } = meta as Fields;
+  if (typeof key !== 'string') return undefined;
+  const others = Object.keys(rest).length === 0 ? undefined : rest;
+  return { ...common, meta: others, method, name, args, idempotencyKey: key };
 }
+
+const hasKey = (meta: Fields | undefined): boolean => meta !== undefined && Object.hasOwn(meta, IDEMPOTENCY_KEY);
 
 const isObject = (value: unknown): value is Fields =>
   typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -1,4 +1,5 @@
 import { type InputRequiredResult, ProtocolError } from '@modelcontextprotocol/server';
+import { TielineError } from '../errors.ts';
 import type { Engine } from '../execute/engine.ts';
 import type { Principal } from '../integration/principal.ts';
 import { log } from '../log.ts';
@@ -7,6 +8,7 @@ import { errorAnswer, type ToolAnswer } from './answer.ts';
 import { type CallRequest, runAction } from './call.ts';
 import { type Linker, runLinking } from './link.ts';
 import type { Peer } from './peer.ts';
+import { IDEMPOTENCY_KEY } from './plain.ts';
 
 export { prepareCalls } from '../execute/prepare.ts';
 
@@ -40,11 +42,16 @@ export async function answerToolCall(
   const action = engine.catalog.actionOfTool(name);
   const called = { tool: name, args };
   try {
-    return await runLinking({ engine, who, link, peer, called, request, patience }, (linked) =>
-      action ? runAction(engine, who, action, args, request) : runAccountTool(engine, who, name, args, linked),
-    );
+    return await runLinking({ engine, who, link, peer, called, request, patience }, (linked) => {
+      if (action) return runAction(engine, who, action, args, request);
+      if (request._meta?.[IDEMPOTENCY_KEY] !== undefined) throw takesNoKey(name);
+      return runAccountTool(engine, who, name, args, linked);
+    });
   } catch (error) {
     if (error instanceof ProtocolError) throw error;
     return errorAnswer(error, (reference, cause) => log.error('a call failed', { tool: name, reference, cause }));
   }
 }
+
+const takesNoKey = (name: string): TielineError =>
+  new TielineError('arguments_invalid', `${name} takes no ${IDEMPOTENCY_KEY}`, { hint: 'Leave it out.' });

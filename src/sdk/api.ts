@@ -11,6 +11,8 @@ export type ApiRequest = AttemptOptions & {
   readonly body?: unknown;
   /** By the method when absent; a POST is `write` then. */
   readonly effect?: Effect | undefined;
+  /** Of what is created; a new one by default. */
+  readonly idempotencyKey?: string | undefined;
   readonly signal?: AbortSignal | undefined;
 };
 
@@ -49,7 +51,7 @@ async function send(way: Way, request: ApiRequest): Promise<unknown> {
     maxAttempts: request.maxAttempts ?? way.maxAttempts,
   });
   const effect = request.effect ?? (request.method === 'POST' ? 'write' : 'read');
-  const idempotencyKey = effect === 'create' ? crypto.randomUUID() : undefined;
+  const idempotencyKey = effect === 'create' ? (request.idempotencyKey ?? crypto.randomUUID()) : undefined;
   let token = await way.bearer.token();
   let wasRenewed = false;
   for (let attempt = 1; ; attempt++) {

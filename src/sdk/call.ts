@@ -2,7 +2,11 @@ import type { ActionName, ConnectorName, EntityName, Params } from './catalog.ts
 import type { AttemptOptions } from './options.ts';
 import { type Outcome, Result } from './result.ts';
 
-export type CallOptions = AttemptOptions & { readonly signal?: AbortSignal | undefined };
+export type CallOptions = AttemptOptions & {
+  readonly signal?: AbortSignal | undefined;
+  /** 1 to 255 characters: under the same key the same call is made once in a day, however often it is asked for. */
+  readonly idempotencyKey?: string | undefined;
+};
 
 type Loose = Readonly<Record<string, unknown>>;
 
@@ -41,7 +45,9 @@ export type Run = (call: PlainCall & { readonly params: Loose }) => Promise<Outc
 /** Makes a call whose result can be paged. */
 export async function resultOf<T = unknown>(run: Run, call: PlainCall): Promise<Result<T>> {
   const params = givenOf(call.params ?? {});
-  const again = (cursor: string) => run({ ...call, params: { ...params, cursor } });
+  // The next page is another call.
+  const { idempotencyKey: _, ...next } = call;
+  const again = (cursor: string) => run({ ...next, params: { ...params, cursor } });
   return new Result<T>(await run({ ...call, params }), again);
 }
 
@@ -63,6 +69,8 @@ export type CallBuilder<P> = {
   /** 1 to 10. */
   maxAttempts(count: number): CallBuilder<P>;
   signal(signal: AbortSignal): CallBuilder<P>;
+  /** See `CallOptions`. */
+  idempotencyKey(key: string): CallBuilder<P>;
   /** `T` is what the caller knows of the data. */
   execute<T = unknown>(): Promise<Result<T>>;
 };
@@ -79,6 +87,7 @@ function builderOf<P>(run: Run, call: PlainCall): CallBuilder<P> {
     timeout: (timeout) => and({ timeout }),
     maxAttempts: (maxAttempts) => and({ maxAttempts }),
     signal: (signal) => and({ signal }),
+    idempotencyKey: (idempotencyKey) => and({ idempotencyKey }),
     execute: () => resultOf(run, call),
   };
 }

@@ -14,16 +14,17 @@ export function remoteRun(
   catalog: ConnectorCatalog,
   maxAttempts: number | undefined,
 ): Run {
-  return async ({ connector, entity, action, params, identifier, signal, ...attempts }) => {
+  return async ({ connector, entity, action, params, identifier, signal, idempotencyKey, ...attempts }) => {
     const most = readAttempts({ maxAttempts: attempts.maxAttempts ?? maxAttempts }).maxAttempts;
     // Only who repeats needs to know what that does.
-    const effect = most > 1 ? await effectOf(catalog, connector, entity, action) : 'write';
+    const effect = most > 1 && !idempotencyKey ? await effectOf(catalog, connector, entity, action) : 'write';
     const { data, meta, file } = (await api.request({
       ...attempts,
       method: 'POST',
       path: `/connectors/${encodeURIComponent(connector)}/execute`,
       body: { entity, action, params, identifier, customer_name: customer },
-      effect,
+      effect: idempotencyKey === undefined ? effect : 'create',
+      idempotencyKey,
       signal,
     })) as Raw;
     return {

@@ -57,12 +57,12 @@ export function openLocal(name: string, options: LocalOptions): Opened {
     return opened;
   };
   return {
-    run: async ({ entity, action, params, signal, timeout }) => {
+    run: async ({ entity, action, params, signal, timeout, idempotencyKey }) => {
       const there = await account();
       const ends = timeout === undefined ? undefined : AbortSignal.timeout(timeout);
       const both = signal && ends ? AbortSignal.any([signal, ends]) : (signal ?? ends);
       try {
-        return await there.execute({ entity, action, params, signal: both });
+        return await there.execute({ entity, action, params, signal: both, idempotencyKey });
       } catch (error) {
         if (!isTielineError(error) || error.code !== 'canceled' || !ends?.aborted || signal?.aborted) throw error;
         throw new TielineError('upstream_timeout', `${name} took longer than ${timeout} ms`, {

@@ -10,7 +10,8 @@ const PASSING: ReadonlySet<number> = new Set([429, 502, 503, 504]);
 
 /** Whether the same request may succeed later, and is allowed to be sent again. */
 export function mayRepeat({ error, status }: Failure, effect: Effect): boolean {
-  if (error.code === 'canceled') return false;
+  // What happened under a key is told each time it is asked for.
+  if (error.code === 'canceled' || error.code === 'outcome_unknown') return false;
   // This server's own limit: nothing has been done yet.
   if (effect === 'write') return error.code === 'too_many_requests';
   // The attempt before is still under way there.

@@ -1,3 +1,6 @@
+import { mkdir, readFile, rename, rm } from 'node:fs/promises';
+import { Agent, get } from 'node:http';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Provider, startProvider } from '../execute/stage.ts';
 import { modern } from '../mcp/httpstage.ts';
@@ -6,13 +9,14 @@ import { type Home, makeHome } from './home.ts';
 import { type Ended, until } from './program.ts';
 import { type Served, serveHome } from './serve.ts';
 
-/** What an operator's machine gives a service to end by itself, before it kills it. */
-const GRACE = 10_000;
+/** What the machine of these tests is slower by than those that the times are for. */
+const GRACE = 20_000;
 
 let provider: Provider;
 let home: Home;
 let served: Served;
 let token: string;
+let user: { identifier: string; secret: string };
 let integration: string;
 
 /** An API whose actions are answered when the test says so, and whose tokens come from there as well. */
@@ -24,7 +28,10 @@ afterAll(() => provider.close());
 beforeEach(async () => {
   provider.answer(() => ({ body: { access_token: 'token-0123456789', ok: true } }));
   provider.seen.length = 0;
-  home = await makeHome({ hosts: [provider.host] });
+  home = await makeHome({
+    hosts: [provider.host],
+    server: { requestsPerMinute: 100_000, drain: { readinessDelay: '1s', timeout: '4s' } },
+  });
   const action = (path: string, more: object = {}) => ({
     summary: 'For tests.',
     effect: 'read',
@@ -49,11 +56,20 @@ beforeEach(async () => {
         },
       },
     },
-    entities: { things: { title: 'Things', actions: { get: action('/thing') } } },
+    entities: {
+      things: {
+        title: 'Things',
+        actions: {
+          get: action('/thing'),
+          make: action('/make', { effect: 'create', request: { method: 'POST', path: '/make', json: {} } }),
+        },
+      },
+    },
   };
   await writeDefinition(home.definitions, 'slow', JSON.stringify(definition));
   served = await serveHome(home);
-  ({ token } = await served.user('ada'));
+  const { token: first, ...known } = await served.user('ada');
+  [token, user] = [first, known];
   const body = { connector_type: 'slow', credentials: {} };
   const made = await send('/api/v1/integrations/connectors', body);
   expect(made).toMatchObject({ status: 201 });
@@ -64,6 +80,15 @@ afterEach(async () => {
   await served.server.ended;
   await home.close();
 });
+
+/** Ends the server, and starts it anew. */
+async function again(): Promise<void> {
+  served.server.child.kill('SIGKILL');
+  await served.server.ended;
+  const { clientKey } = served;
+  served = await serveHome(home);
+  ({ token = '' } = await served.post('/auth/token', clientKey, user));
+}
 
 const headersWith = (more: Record<string, string>): Record<string, string> => ({
   authorization: `Bearer ${token}`,
@@ -89,7 +114,7 @@ const byRest = () =>
   send(`/api/v1/integrations/connectors/${integration}/execute`, { entity: 'things', action: 'get' });
 
 /** From now on requests for this path have no answer before it is given. */
-function hold(path: string): { readonly arrived: () => boolean; give(): void } {
+function hold(path: string): { readonly arrived: () => boolean; readonly count: () => number; give(): void } {
   let give = () => {};
   const given = new Promise<void>((resolve) => {
     give = resolve;
@@ -102,13 +127,13 @@ function hold(path: string): { readonly arrived: () => boolean; give(): void } {
     }
     return { body: { access_token: 'token-0123456789', ok: true } };
   });
-  return { arrived: () => count > 0, give };
+  return { arrived: () => count > 0, count: () => count, give };
 }
 
 /** Asks the server to end, and kills it when it has not ended in time. */
-async function end(): Promise<Ended> {
+async function end(signal: NodeJS.Signals = 'SIGTERM'): Promise<Ended> {
   const { child, ended } = served.server;
-  child.kill('SIGTERM');
+  child.kill(signal);
   const late = setTimeout(() => child.kill('SIGKILL'), GRACE);
   const how = await ended;
   clearTimeout(late);
@@ -165,8 +190,118 @@ describe('tieline serve, asked to end', () => {
     held.give();
   });
 
+  it('tells balancers first, and serves meanwhile those that come, who are told to go elsewhere', async () => {
+    const ended = end();
+    await until(async () => (await fetch(`${served.url}/readyz`)).status === 503);
+    expect(await (await fetch(`${served.url}/readyz`)).json()).toEqual({ status: 'draining' });
+    const health = await fetch(`${served.url}/healthz`);
+    expect([health.status, health.headers.get('connection')]).toEqual([200, 'close']);
+    const answers = await Promise.all([byMcp(), byRest()]);
+    for (const it of answers) expect(JSON.stringify(it.body)).toContain('"ok":true');
+    expect(await ended).toMatchObject(BY_ITSELF);
+  });
+
+  it('tells whoever has no time left in a write that it may have been done', async () => {
+    const held = hold('/make');
+    const [message, headers] = modern(1, 'tools/call', { name: 'slow_things_make', arguments: {} });
+    const path = `/api/v1/integrations/connectors/${integration}/execute`;
+    const answers = [send('/mcp', message, headers), send(path, { entity: 'things', action: 'make' })];
+    await until(() => held.count() === 2, served.server.stderr);
+    expect(await end()).toMatchObject(BY_ITSELF);
+    for (const it of await Promise.all(answers)) expect(JSON.stringify(it.body)).toContain('outcome_unknown');
+    held.give();
+  });
+
+  it.each(['SIGTERM', 'SIGINT'] as const)('ends at once when %s comes again', async (signal) => {
+    await home.configure({ drain: { timeout: '10m', readinessDelay: '10m' } });
+    await again();
+    const held = hold('/make');
+    const answer = send(`/api/v1/integrations/connectors/${integration}/execute`, { entity: 'things', action: 'make' });
+    await until(held.arrived, served.server.stderr);
+    served.server.child.kill(signal);
+    await until(() => served.server.stderr().includes('ending'));
+    expect(await end(signal)).toMatchObject(BY_ITSELF);
+    expect((await answer).body).toMatchObject({ code: 'outcome_unknown' });
+    held.give();
+  });
+
+  it('resets no connection of clients that ask on and on', async () => {
+    const agent = new Agent({ keepAlive: true });
+    const failures: string[] = [];
+    let count = 0;
+    const loop = async () => {
+      for (;;) {
+        const failure = await new Promise<NodeJS.ErrnoException | undefined>((resolve) => {
+          get(`${served.url}/healthz`, { agent }, (response) =>
+            response.resume().on('end', () => resolve(undefined)),
+          ).on('error', resolve);
+        });
+        count++;
+        if (!failure) continue;
+        failures.push(failure.code ?? failure.message);
+        return;
+      }
+    };
+    const loops = Array.from({ length: 4 }, loop);
+    await until(() => count > 200);
+    expect(await end()).toMatchObject(BY_ITSELF);
+    await Promise.all(loops);
+    agent.destroy();
+    expect(failures).toEqual(Array(4).fill('ECONNREFUSED'));
+  });
+
   it('does not wait for clients that keep their connection', async () => {
     await Promise.all(Array.from({ length: 4 }, byRest));
     expect(await end()).toMatchObject(BY_ITSELF);
+  });
+});
+
+describe('the audit of a server', () => {
+  const file = () => join(home.path, 'audit.jsonl');
+  const outcomes = async (at = file()) => {
+    const lines = (await readFile(at, 'utf8')).split('\n').filter((it) => it !== '');
+    return lines.map((it) => JSON.parse(it) as { entity: string; outcome: string });
+  };
+  const calls = async (at?: string) => (await outcomes(at)).filter((it) => it.entity === 'things').length;
+
+  it('has every call that was answered when the process is killed', async () => {
+    let answered = 0;
+    const loop = async () => {
+      for (;;) {
+        const { status } = await byMcp();
+        if (status === 200) answered++;
+      }
+    };
+    const loops = Array.from({ length: 8 }, () => loop().catch(() => {}));
+    await until(() => answered > 300, served.server.stderr);
+    served.server.child.kill('SIGKILL');
+    await Promise.all(loops);
+    expect(await calls()).toBeGreaterThanOrEqual(answered);
+  });
+
+  it('goes on in a new file when the old one was put away, at once after SIGHUP', async () => {
+    await byRest();
+    const old = `${file()}.1`;
+    await rename(file(), old);
+    const before = await calls(old);
+    served.server.child.kill('SIGHUP');
+    await until(async () => {
+      await byRest();
+      return (await calls().catch(() => 0)) > 0;
+    });
+    expect(before).toBe(1);
+    expect(await end()).toMatchObject(BY_ITSELF);
+  });
+
+  it('has calls refused while it cannot be written, where that is wanted', async () => {
+    await home.configure({}, { audit: { onFailure: 'refuse' } });
+    await again();
+    await rm(file(), { force: true });
+    await mkdir(file());
+    expect(await byRest()).toMatchObject({ status: 503, body: { code: 'audit_unavailable' } });
+    expect(provider.seen.filter((it) => it.path === '/thing')).toEqual([]);
+    await rm(file(), { recursive: true });
+    await until(async () => (await byRest()).status === 200);
+    expect(await calls()).toBe(1);
   });
 });

@@ -9,6 +9,8 @@ export type Home = {
   readonly sandbox: Sandbox;
   /** Where definitions of the test's own are; it is among TIELINE_CONNECTORS. */
   readonly definitions: string;
+  /** Says more in `config.yaml`, under `server` and beside it. */
+  configure(server: object, more?: object): Promise<void>;
   run(args: readonly string[], options?: Options): Promise<Ended>;
   /** Links a person of the sandbox by their key. Throws when that fails. */
   connectKey(person: string, identifier?: string): Promise<void>;
@@ -17,9 +19,9 @@ export type Home = {
 
 /** A home folder that knows a sandbox, which runs in this process, and other servers on loopback by `host:port`. */
 export async function makeHome(
-  options: SandboxOptions & { hosts?: readonly string[]; tieline?: typeof inOwnProcess } = {},
+  options: SandboxOptions & { hosts?: readonly string[]; tieline?: typeof inOwnProcess; server?: object } = {},
 ): Promise<Home> {
-  const { hosts = [], tieline = inOwnProcess, ...more } = options;
+  const { hosts = [], tieline = inOwnProcess, server, ...more } = options;
   const sandbox = await startSandbox(more);
   const { url, clientId, clientSecret } = sandbox;
   const folder = await temporary();
@@ -30,8 +32,13 @@ export async function makeHome(
   const config = {
     connectors: { sandbox: { app: { baseUrl: url, clientId, clientSecret } } },
     network: { allowPrivate: [new URL(url).host, ...hosts] },
+    server,
   };
-  await writeFile(join(path, 'config.yaml'), JSON.stringify(config, null, 2), { mode: 0o600 });
+  const configure = (server: object, more: object = {}) => {
+    const whole = { ...config, server: { ...config.server, ...server }, ...more };
+    return writeFile(join(path, 'config.yaml'), JSON.stringify(whole, null, 2), { mode: 0o600 });
+  };
+  await configure({});
   const env = { TIELINE_HOME: path, TIELINE_CONNECTORS: definitions };
   const run = (args: readonly string[], given: Options = {}) =>
     tieline(args, { ...given, env: { ...env, ...given.env } });
@@ -40,6 +47,7 @@ export async function makeHome(
     env,
     sandbox,
     definitions,
+    configure,
     run,
     async connectKey(person, identifier = person) {
       const args = ['connect', 'sandbox', '--option', 'key', '--identifier', identifier, '--input', '-', '--json'];

@@ -1,68 +1,6 @@
-import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type AuditRecord, fileAudit } from '../../src/execute/audit.ts';
+import { describe, expect, it } from 'vitest';
+import { TielineError } from '../../src/errors.ts';
 import { alice, bob, connectorOf, failureOf, openStage, reading, startProvider, TOKEN, things } from './stage.ts';
-
-let folder: string;
-
-beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'tieline-audit-'));
-});
-
-afterEach(() => rm(folder, { recursive: true }));
-
-const record: AuditRecord = {
-  at: '2026-11-21T12:00:00.000Z',
-  organization: 'acme',
-  user: 'alice',
-  connector: 'sample',
-  entity: 'things',
-  action: 'get',
-  outcome: 'ok',
-  ms: 7,
-};
-const onError = (error: Error) => {
-  throw error;
-};
-
-describe('fileAudit', () => {
-  it('adds a line for each record, whatever stands in it', async () => {
-    const file = join(folder, 'audit.jsonl');
-    const records = [record, { ...record, user: 'a\nb"\u2028', outcome: 'not_found', integration: 'main' }];
-    for (const it of records) {
-      const audit = fileAudit(file, onError);
-      audit.write(it);
-      await audit.close();
-    }
-    const lines = (await readFile(file, 'utf8')).split('\n');
-    expect(lines.pop()).toBe('');
-    expect(lines.map((it) => JSON.parse(it))).toEqual(records);
-  });
-
-  it.runIf(process.platform !== 'win32')('is for its owner only', async () => {
-    const audit = fileAudit(join(folder, 'audit.jsonl'), onError);
-    audit.write(record);
-    await audit.close();
-    expect((await stat(join(folder, 'audit.jsonl'))).mode & 0o777).toBe(0o600);
-  });
-
-  it('makes no file before there is something to write', async () => {
-    await fileAudit(join(folder, 'audit.jsonl'), onError).close();
-    await expect(stat(join(folder, 'audit.jsonl'))).rejects.toThrow('ENOENT');
-  });
-
-  it('tells once that it cannot write, and lets the calls go on', async () => {
-    const told: Error[] = [];
-    const audit = fileAudit(join(folder, 'nowhere', 'audit.jsonl'), (error) => told.push(error));
-    audit.write(record);
-    await expect.poll(() => told.length).toBe(1);
-    audit.write(record);
-    await audit.close();
-    expect(told).toMatchObject([{ code: 'store_unavailable' }]);
-  });
-});
 
 describe('a call', () => {
   const actions = {
@@ -114,6 +52,39 @@ describe('a call', () => {
     } finally {
       await stage.close();
       await provider.close();
+    }
+  });
+
+  it('keeps names that are bounded, without what is shaped like a secret', async () => {
+    const stage = await openStage([connectorOf({ server: { baseUrl: 'https://api.example.com' } })]);
+    try {
+      await failureOf(stage.call(`${'e'.repeat(1_000_000)}.get`));
+      await failureOf(stage.call('things.sk_live_0123456789abcdef'));
+      await failureOf(stage.call('things.get', {}, { connector: 'x'.repeat(1_000_000) }));
+      const text = stage.audit.map((it) => JSON.stringify(it));
+      expect(Math.max(...text.map((it) => it.length))).toBeLessThan(1_000);
+      expect(text[1]).toContain('[secret]');
+      expect(text[1]).not.toContain('0123456789abcdef');
+    } finally {
+      await stage.close();
+    }
+  });
+
+  it('is answered after its line, and is not made where that is refused', async () => {
+    const stage = await openStage([connectorOf({ server: { baseUrl: 'https://api.example.com' } })]);
+    try {
+      const order: string[] = [];
+      const write = () => new Promise<void>((resolve) => setTimeout(() => resolve(void order.push('line')), 20));
+      Object.assign(stage.engine.audit, { write });
+      await failureOf(stage.call('things.get')).then(() => order.push('answer'));
+      expect(order).toEqual(['line', 'answer']);
+      const refuse = () => {
+        throw new TielineError('audit_unavailable', 'not now');
+      };
+      Object.assign(stage.engine.audit, { check: refuse });
+      expect((await failureOf(stage.call('things.get'))).code).toBe('audit_unavailable');
+    } finally {
+      await stage.close();
     }
   });
 });

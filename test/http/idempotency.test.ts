@@ -1,13 +1,24 @@
+import { hostname } from 'node:os';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { storeKey } from '../../src/keystore/store.ts';
+import { connectorOf, type Provider, reading, startProvider, things } from '../execute/stage.ts';
 import { type HttpStage, openHttpStage, type Tenant } from './stage.ts';
 
 let stage: HttpStage;
 let acme: Tenant;
+let provider: Provider;
 beforeAll(async () => {
-  stage = await openHttpStage();
+  provider = await startProvider();
+  const make = { ...reading, effect: 'create', request: { method: 'POST', path: '/make', json: {} } };
+  stage = await openHttpStage({
+    connectors: [connectorOf({ server: { baseUrl: provider.origin }, entities: things({ make }) })],
+  });
   acme = await stage.tenant('acme');
 });
-afterAll(() => stage.close());
+afterAll(async () => {
+  await stage.close();
+  await provider.close();
+});
 
 const create = (identifier: string, key: string, as: Tenant = acme) =>
   stage.request('POST', '/users', { as, body: { identifier }, headers: { 'idempotency-key': key } });
@@ -51,5 +62,97 @@ describe('Idempotency-Key', () => {
 
   it.each(['', 'x'.repeat(256)])('is not %j', async (key) => {
     expect(await create('fay', key)).toMatchObject({ status: 400, body: { code: 'arguments_invalid' } });
+  });
+
+  it('is free again after a request that was refused', async () => {
+    expect(await create('', 'k7')).toMatchObject({ status: 400 });
+    expect(await create('gina', 'k7')).toMatchObject({ status: 201 });
+  });
+
+  it('tells of a run that was not finished that the outcome is unknown, and does not run it again', async () => {
+    await create('hans', 'k8');
+    const key = storeKey('idempotency', 'request', acme.organization, await clientKeyId(), 'k8');
+    const found = await stage.keystore.read<{ fingerprint: string }>(key);
+    await stage.keystore.write(key, {
+      fingerprint: found?.value.fingerprint,
+      owner: `${process.pid}:before:${hostname()}`,
+    });
+    for (let i = 0; i < 2; i++) {
+      const again = await create('hans', 'k8');
+      expect(again).toMatchObject({ status: 504, body: { code: 'outcome_unknown' } });
+      expect(again.headers.get('idempotency-replayed')).toBe('true');
+    }
+  });
+});
+
+async function clientKeyId(): Promise<string> {
+  const { body } = await stage.request('GET', '/client-keys', { as: acme });
+  return body.data[0].id;
+}
+
+describe('a call with a key', () => {
+  let token: string;
+  beforeAll(async () => {
+    ({ token } = await stage.user(acme, 'olga'));
+    const body = { connector_type: 'sample', credentials: { token: 'sample-token-0123456789' } };
+    expect(await stage.request('POST', '/integrations/connectors', { as: token, body })).toMatchObject({ status: 201 });
+  });
+  const written = () => provider.seen.filter((it) => it.path === '/make').length;
+  const byRest = (key: string) =>
+    stage.request('POST', '/connectors/sample/execute', {
+      as: token,
+      body: { entity: 'things', action: 'make' },
+      headers: { 'idempotency-key': key },
+    });
+  async function byMcp(key: string, meta: object = {}) {
+    const params = { name: 'sample_things_make', arguments: {}, _meta: { 'io.tieline/idempotency-key': key, ...meta } };
+    const { text } = await stage.request('POST', '//mcp', {
+      as: token,
+      body: { jsonrpc: '2.0', id: 1, method: 'tools/call', params },
+      headers: { accept: 'application/json, text/event-stream', 'mcp-protocol-version': '2025-11-25' },
+    });
+    return text;
+  }
+
+  it('is made once, whichever way it comes', async () => {
+    let count = 0;
+    provider.answer(() => ({ body: { id: `made-${++count}` } }));
+    provider.seen.length = 0;
+    const first = await byRest('c1');
+    const second = await byRest('c1');
+    expect(first).toMatchObject({ status: 200, body: { data: { id: 'made-1' } } });
+    expect([second.status, second.body]).toEqual([200, first.body]);
+    expect(second.headers.get('idempotency-replayed')).toBe('true');
+    // The first by the SDK, the next ones by the short way, and one that tells of its progress.
+    for (const meta of [{}, {}, {}, { progressToken: 'p' }]) expect(await byMcp('c1', meta)).toContain('made-1');
+    expect(await byMcp('c2')).toContain('made-2');
+    expect(await byMcp('c2')).toContain('made-2');
+    expect(written()).toBe(2);
+  });
+
+  it('is not made again after an unknown outcome', async () => {
+    provider.answer((_, response) => void response.destroy());
+    provider.seen.length = 0;
+    for (let i = 0; i < 2; i++) {
+      expect(await byRest('c3')).toMatchObject({ status: 504, body: { code: 'outcome_unknown' } });
+      expect(await byMcp('c3')).toContain('outcome_unknown');
+    }
+    expect(written()).toBe(1);
+  });
+
+  it('is none of a tool for accounts, nor without text', async () => {
+    const list = (key: unknown) =>
+      stage.request('POST', '//mcp', {
+        as: token,
+        body: {
+          jsonrpc: '2.0',
+          id: 1,
+          method: 'tools/call',
+          params: { name: 'integrations_list', arguments: {}, _meta: { 'io.tieline/idempotency-key': key } },
+        },
+        headers: { accept: 'application/json, text/event-stream', 'mcp-protocol-version': '2025-11-25' },
+      });
+    expect((await list('k')).text).toContain('arguments_invalid');
+    expect(await byMcp(5 as never)).toContain('arguments_invalid');
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { plainRequest } from '../../src/mcp/plain.ts';
+import { IDEMPOTENCY_KEY, plainRequest } from '../../src/mcp/plain.ts';
 
 const list = { jsonrpc: '2.0', id: 1, method: 'tools/list' };
 const call = { ...list, method: 'tools/call', params: { name: 'a_b_get' } };
@@ -28,6 +28,8 @@ describe('a plain request', () => {
       { id: -1, method: 'tools/call', name: 'a_b_get', args: {} },
     ],
     [withParams({ arguments: { constructor: 1 } }), { id: 1, method: 'tools/call', name: 'a_b_get' }],
+    [withParams({ _meta: { [IDEMPOTENCY_KEY]: 'k' } }), { meta: undefined, idempotencyKey: 'k' }],
+    [withParams({ _meta: { [IDEMPOTENCY_KEY]: 'k', a: 1 } }), { meta: { a: 1 }, idempotencyKey: 'k' }],
   ])('is %j', (message, plain) => {
     expect(plainRequest(message)).toMatchObject(plain);
   });
@@ -61,6 +63,7 @@ describe('a plain request', () => {
     [withParams({ requestState: 'x' })],
     [withParams({ inputResponses: {} })],
     [withParams({ _meta: null })],
+    [withParams({ _meta: { [IDEMPOTENCY_KEY]: 1 } })],
     [withParams({ _meta: [] })],
     [withParams({ _meta: { progressToken: 1 } })],
     [withParams({ _meta: { progressToken: undefined } })],
