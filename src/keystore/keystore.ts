@@ -6,7 +6,7 @@ import { CANARY, emptied, exchanged, hasData, isEmpty, newCanary, storeIdOf, wit
 import { open, seal, sealedWith } from './envelope.ts';
 import { GatheredReads } from './gathered.ts';
 import { type Keyring, type KeySource, keyFileIn, memoryKeyring, readKeyring } from './keyring.ts';
-import { type Lease, type LeaseOptions, takeLease } from './lease.ts';
+import { type Holder, type Lease, type LeaseOptions, leaseHolder, takeLease } from './lease.ts';
 import { fileOfStore, openStore } from './open.ts';
 import { type Recalled, RecalledValues } from './recalled.ts';
 import { type Rewrapped, rewrap } from './rewrap.ts';
@@ -153,6 +153,11 @@ export class Keystore {
   /** See `takeLease`. The record of a lease holds no secret and is not sealed, so its key is for leases alone. */
   lease(key: StoreKey, options: LeaseOptions): Promise<Lease | 'settled'> {
     return takeLease(this.#store, key, options);
+  }
+
+  /** Who holds a lease now; undefined for nobody. */
+  leaseHolder(key: StoreKey): Promise<Holder | undefined> {
+    return leaseHolder(this.#store, key);
   }
 
   /** Throws `store_unavailable` when the store does not answer, was emptied, or is another one than was opened. */
