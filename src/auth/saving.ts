@@ -135,6 +135,7 @@ export async function saveSpooled(keystore: Keystore, spool: Spool): Promise<voi
       }
     } catch (error) {
       if (!isTielineError(error)) throw error;
+      if (error.code !== 'refresh_busy') return;
     }
   }
 }

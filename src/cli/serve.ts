@@ -21,9 +21,6 @@ import { publicUrl } from './publicurl.ts';
 
 export type ServeOptions = { readonly host: string; readonly port: string; readonly json?: boolean };
 
-/** Within it a server ends, in milliseconds: what does not is killed after ten seconds in most places. */
-const LONGEST_END = 9_000;
-
 /**
  * `tieline serve`: the REST API and MCP, until a signal asks it to end; then what is under way is finished first.
  * `extension` is for programs that put more into the MCP server.
@@ -37,7 +34,6 @@ export async function serve({ host, port, json }: ServeOptions, extension?: Exte
   let mcp: McpHttp | undefined;
   let stopWatching: (() => void) | undefined;
   let listening: Listening | undefined;
-  let askedToEnd: number | undefined;
   try {
     const { engine } = opened;
     let serving: RequestListener = notYet;
@@ -70,14 +66,13 @@ export async function serve({ host, port, json }: ServeOptions, extension?: Exte
       ].join('\n'),
     );
     const signal = await untilSignal();
-    askedToEnd = performance.now();
     log.info('ending', { signal });
   } finally {
     stopWatching?.();
     await mcp?.endStreams();
     await listening?.close();
     await mcp?.close();
-    await opened.close(askedToEnd === undefined ? undefined : askedToEnd + LONGEST_END - performance.now());
+    await opened.close();
   }
 }
 

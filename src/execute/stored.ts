@@ -10,6 +10,7 @@ import { connectCommand } from '../integration/command.ts';
 import type { Integration } from '../integration/integration.ts';
 import type { Principal } from '../integration/principal.ts';
 import type { AccountOptions } from './account.ts';
+import { endTokens } from './endtokens.ts';
 import type { Engine } from './engine.ts';
 import { delegateOf } from './proxy.ts';
 import { renewCredential } from './renew.ts';
@@ -69,6 +70,8 @@ export async function accountOptions(
           found = newFacts(connector, integration, granted.facts);
           return granted;
         },
+        spool: engine.spool,
+        discard: (it) => endTokens(engine, connector, parts, it),
         onSaved: async () => {
           if (found) await mergeAccount(keystore, who, integration, found);
         },
