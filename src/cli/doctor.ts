@@ -10,6 +10,7 @@ import { listAccounts, troubles } from './integrations.ts';
 import { catalogSource, NAMELESS_ISSUER, openEngine } from './open.ts';
 import { EXIT, print, told } from './output.ts';
 import { publicUrl } from './publicurl.ts';
+import { wrongClock } from './wrongclock.ts';
 
 type Check = {
   readonly name: string;
@@ -45,6 +46,7 @@ export async function doctor({ json }: { readonly json?: boolean }): Promise<num
     const signing = catalog?.connectors.filter(signsTokens).map((it) => it.name) ?? [];
     if (signing.length > 0) await check('signed tokens', () => checkIssuer(signing));
     const isOpen = await check('keystore', () => checkKeystore(config, names));
+    if (isOpen) await check('clock', () => checkClock(config));
     if (isOpen) await check('accounts', checkAccounts);
   }
   const ok = checks.every((it) => it.ok);
@@ -91,6 +93,17 @@ async function checkKeystore({ home }: Config, connectors: readonly string[]) {
     const detail = `${storeUrl} (${driver}), key from ${keySource}, ${count === 1 ? 'one account' : `${count} accounts`}`;
     const notes = [...(notice === undefined ? [] : [notice]), ...(await keystore.weaknesses())];
     return { detail: [detail, ...notes].join('\n'), value: true };
+  } finally {
+    await keystore.close();
+  }
+}
+
+async function checkClock({ home }: Config) {
+  const { keystore } = await openKeystore({ home, env: process.env });
+  try {
+    const wrong = wrongClock(await keystore.clockAhead());
+    if (wrong) throw wrong;
+    return { detail: 'agrees with that of the store' };
   } finally {
     await keystore.close();
   }

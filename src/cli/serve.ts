@@ -18,6 +18,7 @@ import { connectionsFolder, type Opened, openEngine, shippedConnectors, tellWeak
 import { printSecret } from './output.ts';
 import { readPort } from './port.ts';
 import { publicUrl } from './publicurl.ts';
+import { wrongClock } from './wrongclock.ts';
 
 export type ServeOptions = { readonly host: string; readonly port: string; readonly json?: boolean };
 
@@ -54,6 +55,8 @@ export async function serve({ host, port, json }: ServeOptions, extension?: Exte
     const signing = { signingKeys, issuers, authorizationServer, clients, signIn };
     serving = httpListener({ engine, url, limits, mcp, ...signing });
     stopWatching = announceChanges(opened);
+    const wrong = wrongClock(await engine.keystore.clockAhead());
+    if (wrong) log.warn(wrong.message, { hint: wrong.hint });
     const first = await bootstrap(engine, { name: 'default', onlyIfNone: true });
     printSecret({ url, ...first }, json, (it) =>
       [

@@ -160,6 +160,19 @@ export class Keystore {
     return leaseHolder(this.#store, key);
   }
 
+  /**
+   * By how many milliseconds this machine's clock is ahead of the store's, as far as the time that asking took lets it be
+   * known; 0 where the store is on this machine.
+   */
+  async clockAhead(): Promise<number> {
+    if (!this.#store.time) return 0;
+    const began = performance.now();
+    const theirs = await this.#store.time();
+    const halfMs = (performance.now() - began) / 2;
+    const ahead = Date.now() - halfMs - theirs;
+    return Math.abs(ahead) <= halfMs ? 0 : Math.round(ahead);
+  }
+
   /** Throws `store_unavailable` when the store does not answer, was emptied, or is another one than was opened. */
   async ping(): Promise<void> {
     this.#confirm(await this.#store.get(CANARY));
