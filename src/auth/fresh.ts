@@ -6,7 +6,7 @@ import type { StoreKey } from '../keystore/store.ts';
 import { wasNotSent } from '../network/send.ts';
 import { type Credential, isDue, isForOperators, type Renewal, renewed, troubled, waitAfter } from './credential.ts';
 import { refreshes, unsaved } from './refreshes.ts';
-import { keepSaving, LEASE_MS, refreshLeaseKey, type SavingOptions, settle, steps } from './saving.ts';
+import { checkRoom, keepSaving, LEASE_MS, refreshLeaseKey, type SavingOptions, settle, steps } from './saving.ts';
 import { wasTurnedAway } from './tokenerror.ts';
 import { isFollowedBy } from './unsaved.ts';
 
@@ -205,6 +205,7 @@ async function refreshUnderLease(
   const found = there(await keystore.read<Credential>(key));
   const current = found.value;
   if (!renew || !needsRefresh(current, options)) return { credential: current };
+  checkRoom();
   // The journal: whoever finds this after a crash knows that the provider may have been asked.
   const marked = await keystore.replace(key, found, { ...current, attemptAt: now() });
   if (!marked) return 'overtaken';

@@ -1,6 +1,7 @@
 import { channel } from 'node:diagnostics_channel';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isTielineError } from '../errors.ts';
+import { bound } from '../bounded.ts';
+import { isTielineError, TielineError } from '../errors.ts';
 import type { Keystore } from '../keystore/keystore.ts';
 import type { Lease } from '../keystore/lease.ts';
 import { type StoreKey, storeKey } from '../keystore/store.ts';
@@ -27,6 +28,19 @@ export const LEASE_MS = 8_000;
 
 /** Tells observers how far a refresh has come, by the names of `Step`. */
 export const steps = channel('tieline.refresh');
+
+const UNSAVED = bound({
+  name: 'refreshed credentials in memory that wait for the store',
+  entries: 1_000,
+  bytes: 256 * 1024 * 1_000,
+  atBound: 'no provider is asked for more of them',
+});
+
+/** What could not be kept must not be asked for. Throws `store_unavailable`. */
+export function checkRoom(): void {
+  if (unsaved.size < UNSAVED.entries) return;
+  throw new TielineError('store_unavailable', 'too much already waits for the store to take it', { retryAfter: 5 });
+}
 
 /** The lease of whoever may ask the provider for this credential. */
 export const refreshLeaseKey = (key: StoreKey): StoreKey => storeKey('lease', key);
