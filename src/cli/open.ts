@@ -17,7 +17,7 @@ import { openNotices } from '../keystore/notices.ts';
 import { log } from '../log.ts';
 import { type ChangeBus, openBus } from '../mcp/bus.ts';
 import { packageFolder } from '../package.ts';
-import { finishRefreshes } from './ending.ts';
+import { finishRefreshes } from './finishing.ts';
 import { senderOnDemand, signingKeysOnDemand, sqlOnDemand } from './ondemand.ts';
 import { publicUrl } from './publicurl.ts';
 

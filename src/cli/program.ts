@@ -1,7 +1,7 @@
 import { Command, CommanderError, Option } from 'commander';
 import { TielineError } from '../errors.ts';
 import { version } from '../version.ts';
-import { finishAtSignals } from './ending.ts';
+import { finishAtSignals } from './finishing.ts';
 import { EXIT, fail } from './output.ts';
 
 const json = ['--json', 'print JSON for programs'] as const;

@@ -13,7 +13,7 @@ import { openPostgres } from '../../src/keystore/postgres.ts';
 import { openRedis } from '../../src/keystore/redis.ts';
 import { type Store, storeKey } from '../../src/keystore/store.ts';
 import { temporaryFolder } from '../keystore/place.ts';
-import { type Proxy, startProxy } from '../keystore/proxy.ts';
+import { startProxy } from '../keystore/proxy.ts';
 import { postgresIsAbsent, postgresPlace, redisIsAbsent, redisPlace } from '../keystore/servers.ts';
 
 const LIMITS = { connectMs: 500, answerMs: 500 };
@@ -76,7 +76,7 @@ describe.each(SERVERS)('a store that is away when the provider has answered: %s%
     const { url } = place();
     const direct = await ground(await open(url.href));
     await direct.keystore.write(direct.key, over());
-    const proxy: Proxy = await startProxy(url);
+    const proxy = await startProxy(url);
     const mine = await ground(await open(proxy.url));
     let asked = 0;
     const options = asking(mine, () => {
