@@ -54,7 +54,7 @@ const MOST_TRIES = 3;
 /** What is not saved within it is used all the same, while the saving goes on. */
 const SAVE_MS = 1_000;
 /** For the provider to be told to end what it gave to an account that is gone. */
-const DISCARD_MS = 10_000;
+const DISCARD_MS = 3_000;
 
 /**
  * The credential to use now, refreshed first if it is time. A provider that rotates refresh tokens revokes the whole
@@ -261,14 +261,15 @@ async function save(options: FreshOptions, lease: Lease, it: Answered): Promise<
   const { keystore, key } = options;
   const { marked, current, next } = it;
   const attempt = keystore.replace(key, marked, next).then(
-    (saved) => saved !== undefined,
-    () => undefined,
+    (saved) => ({ isSaved: saved !== undefined, why: undefined }),
+    (why: unknown) => ({ isSaved: false, why }),
   );
-  const isSaved = await within(SAVE_MS, attempt, () => undefined);
+  const late = () => ({ isSaved: false, why: 'it takes long to answer' });
+  const { isSaved, why } = await within(SAVE_MS, attempt, late);
   if (!isSaved) {
     const { version, obtainedAt } = current;
-    const saved = keepSaving(options, lease, { key, follows: { version, obtainedAt }, next });
-    await within(isSaved === false ? DISCARD_MS : SAVE_MS, saved, () => undefined);
+    const saved = keepSaving(options, lease, { key, follows: { version, obtainedAt }, next }, why);
+    await within(why === undefined ? DISCARD_MS : SAVE_MS, saved, () => undefined);
     return unsaved.has(key) ? { credential: next } : 'overtaken';
   }
   tell('saved', key);

@@ -52,20 +52,23 @@ const LONGEST_PAUSE_MS = 1_000;
 /**
  * Takes over the lease, and saves what the provider gave as soon as the store takes it, for as long as the process
  * lives: a rotated refresh token that is lost cannot be had again. Meanwhile it is in `unsaved`, for calls of this
- * process, and in the spool. The promise is over when there is nothing left to save.
+ * process, and in the spool. The promise is over when there is nothing left to save. `why` the store did not take it;
+ * undefined where somebody else has written instead.
  */
-export function keepSaving(options: SavingOptions, lease: Lease, it: Unsaved): Promise<void> {
+export function keepSaving(options: SavingOptions, lease: Lease, it: Unsaved, why: unknown): Promise<void> {
   const { key } = options;
-  const saved = saveInTheEnd(options, lease, it);
+  const saved = saveInTheEnd(options, lease, it, why);
   unsaved.set(key, { ...it, isSpooled: false, saved });
   return saved;
 }
 
-async function saveInTheEnd(options: SavingOptions, first: Lease, it: Unsaved): Promise<void> {
+async function saveInTheEnd(options: SavingOptions, first: Lease, it: Unsaved, why: unknown): Promise<void> {
   const { keystore, key, leaseMs: ttlMs = LEASE_MS } = options;
   let lease = first;
-  let isTold = false;
+  let isTold = why !== undefined;
   try {
+    // On disk at once: the next attempt may have to wait for an answer that never comes.
+    if (isTold) await putAside(options, it, why);
     for (let ms = FIRST_PAUSE_MS; ; ms = Math.min(ms * 2, LONGEST_PAUSE_MS)) {
       try {
         if (!(await lease.stillMine())) {
@@ -82,7 +85,7 @@ async function saveInTheEnd(options: SavingOptions, first: Lease, it: Unsaved): 
     }
     if (isTold) log.info('a refreshed credential was saved, now that the store takes it');
   } finally {
-    unsaved.delete(key);
+    if (unsaved.get(key)?.next.version === it.next.version) unsaved.delete(key);
     await lease.release();
   }
 }
