@@ -42,6 +42,8 @@ export type Trouble = {
   readonly until: number;
   /** How many times in a row. */
   readonly count: number;
+  /** When the first of them was; `at` where that is not known. Epoch milliseconds. */
+  readonly since?: number;
 };
 
 /** What a provider gave: merged into the values that were there. */
@@ -59,8 +61,14 @@ export function isDue(credential: Credential, now: number): boolean {
   return now >= expiresAt - Math.min(LARGEST_MARGIN, Math.max(0, expiresAt - obtainedAt) / 5);
 }
 
-const FIRST_BACKOFF = 5_000;
-const LONGEST_BACKOFF = 15 * 60_000;
+const SHORTEST_WAIT = 2_000;
+const LONGEST_WAIT = 60_000;
+
+/** The most that a provider may ask for, in milliseconds. */
+const LONGEST_ASKED_WAIT = 15 * 60_000;
+
+/** A mark of another clock may be ahead of this one by so much, in milliseconds, before it is not believed. */
+const CLOCK_TOLERANCE = 2_000;
 
 /** Failures that no waiting ends, but an operator, who wants to see at once that they are mended. */
 const FOR_OPERATORS: ReadonlySet<string> = new Set<ErrorCode>([
@@ -72,19 +80,30 @@ const FOR_OPERATORS: ReadonlySet<string> = new Set<ErrorCode>([
 
 export const isForOperators = ({ code }: { readonly code: string }): boolean => FOR_OPERATORS.has(code);
 
-/** The trouble that follows: each failure in a row doubles the wait, unless the provider asks for a longer one. */
-export function troubled(before: Trouble | undefined, error: TielineError, now: number): Trouble {
-  const count = (before?.count ?? 0) + 1;
-  const { code, message, retryAfter = 0 } = error;
-  const wait = Math.max(FIRST_BACKOFF * 2 ** (count - 1), retryAfter * 1_000);
-  return { code, message, at: now, until: now + (isForOperators(error) ? 0 : Math.min(LONGEST_BACKOFF, wait)), count };
+/**
+ * The trouble that follows: for as long as the provider says, else for an eighth of the time that it has been going on,
+ * so that its end is noticed soon in proportion; somewhat more or less, as many accounts have the same trouble.
+ * `random` gives from 0 to 1.
+ */
+export function troubled(
+  before: Trouble | undefined,
+  error: TielineError,
+  now: number,
+  random: () => number = Math.random,
+): Trouble {
+  const { code, message, retryAfter } = error;
+  const since = before ? Math.min(before.since ?? before.at, now) : now;
+  const own = Math.min(LONGEST_WAIT, Math.max(SHORTEST_WAIT, (now - since) / 8)) * (0.75 + random() / 2);
+  const wait = retryAfter === undefined ? Math.round(own) : Math.min(LONGEST_ASKED_WAIT, retryAfter * 1_000);
+  const until = now + (isForOperators(error) ? 0 : wait);
+  return { code, message, at: now, until, count: (before?.count ?? 0) + 1, since };
 }
 
 /** Milliseconds until the provider may be asked again; 0 when it may be. */
 export function waitAfter(trouble: Trouble | undefined, now: number): number {
-  const wait = trouble ? trouble.until - now : 0;
-  // A longer one was never asked for: the clock has been put back since.
-  return wait > LONGEST_BACKOFF ? 0 : Math.max(0, wait);
+  // Marked by a clock that is ahead, or this one has been put back since: what it says of now is worth nothing.
+  if (!trouble || trouble.at > now + CLOCK_TOLERANCE) return 0;
+  return Math.max(0, Math.min(trouble.until - now, trouble.until - trouble.at));
 }
 
 /** The credential that follows: what the provider did not send again, such as an unrotated refresh token, is kept. */

@@ -1,6 +1,7 @@
 import { planRequest } from '../connector/plan.ts';
 import { TielineError } from '../errors.ts';
 import { askMethod, grantedBy } from './method.ts';
+import { marked, secondsToWait } from './tokenerror.ts';
 import type { AuthType, Granted, RenewContext } from './type.ts';
 
 /** Renewal as `refreshCredentials` of an option says: what it gives is merged into the credentials. */
@@ -16,11 +17,14 @@ async function renew({ connector, option, scope, scripts, ask, now, endsAt }: Re
   const response = method.request && (await ask(planRequest(method.request), scope));
   if (response && response.status >= 300) {
     const isOver = response.status >= 400 && response.status < 500 && ![408, 429].includes(response.status);
-    throw new TielineError(
+    const error = new TielineError(
       isOver ? 'reauthorization_required' : 'refresh_failed',
       `${connector} answered the refresh with status ${response.status}`,
-      { hint: isOver ? 'Connect the account again.' : 'Try again in a while.', ...(!isOver && { retryAfter: 30 }) },
+      isOver
+        ? { hint: 'Connect the account again.' }
+        : { hint: 'Try again in a while.', retryAfter: secondsToWait(response) },
     );
+    throw marked(error, response);
   }
   return grantedBy(await askMethod(method, { scope: { ...scope, response }, scripts, ask, endsAt }), now);
 }

@@ -22,8 +22,18 @@ const MOMENTARY = new Set([
 const isRevoked = ({ error, error_description: text = '' }: oauth.ResponseBodyError): boolean =>
   error === 'token_revoked' || (/\brevoked\b/i.test(text) && !/\bexpired\b/i.test(text));
 
-/** Seconds, for a provider that does not say when to come back. */
-export const FIRST_WAIT = 5;
+const turnedAway = new WeakSet<object>();
+
+/** Whether the provider said "not now, but then" to the request behind this error, and so has not done it. */
+export const wasTurnedAway = (error: unknown): boolean =>
+  typeof error === 'object' && error !== null && turnedAway.has(error);
+
+/** The error of a token request, marked as one that was turned away if the answer says so (RFC 6585 §4, RFC 9110 §15.6.4). */
+export function marked(error: TielineError, last: Pick<HttpResponse, 'status' | 'headers'> | undefined): TielineError {
+  const isRefusal = last?.status === 429 || (last?.status === 503 && secondsToWait(last) !== undefined);
+  if (isRefusal) turnedAway.add(error);
+  return error;
+}
 
 /** How a token endpoint answered, and what takes out of a text what it was asked with. */
 type Asked = { readonly response?: HttpResponse; readonly scrub?: (text: string) => string };
@@ -53,11 +63,12 @@ export function tokenError(error: unknown, connector: string, last: Asked = {}):
   if (isTielineError(error) && !/^(?:upstream|response)_/.test(error.code)) return error;
   const status = response ? ` (status ${response.status})` : '';
   const what = isTielineError(error) ? `: ${error.message}` : status;
-  return new TielineError('refresh_failed', `the token endpoint of ${connector} could not be used${what}`, {
+  const failed = new TielineError('refresh_failed', `the token endpoint of ${connector} could not be used${what}`, {
     hint: isDistrusted(error) ? trustHint('auth.trustedCa', 'getOAuthConfig') : 'Try again in a while.',
-    retryAfter: secondsToWait(response) ?? FIRST_WAIT,
+    retryAfter: secondsToWait(response),
     cause: withoutAnswer(error),
   });
+  return marked(failed, response);
 }
 
 /** RFC 9110 §10.2.3: seconds, or a date by the provider's clock. Undefined for neither, and for what is over. */

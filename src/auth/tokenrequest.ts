@@ -6,7 +6,7 @@ import type { Scope } from '../expression/template.ts';
 import { withToken } from './bearer.ts';
 import { isDistrusted, trustHint } from './distrust.ts';
 import { optionOf, templateTree, textOf } from './option.ts';
-import { FIRST_WAIT, plain, secondsToWait } from './tokenerror.ts';
+import { marked, plain, secondsToWait } from './tokenerror.ts';
 import type { Answered, AuthType, Granted, RenewContext } from './type.ts';
 
 type Spec = Extract<AuthOptionSpec, { type: 'token_request' }>;
@@ -40,7 +40,7 @@ async function renew(context: RenewContext): Promise<Granted> {
   const seen: Scope = { ...scope, steps, response: answer, body, statusCode, headers };
   const { token, expiration, save } = templateTree(spec.outputs).evaluate(seen, scripts) as Outputs;
   if (typeof token !== 'string' || token === '') {
-    throw failed(context, 'gave no token', { code: 'refresh_failed', retryAfter: FIRST_WAIT });
+    throw failed(context, 'gave no token', { code: 'refresh_failed' });
   }
   const lifeMs = lifeOf(expiration, spec);
   return {
@@ -79,7 +79,7 @@ async function login(context: RenewContext, request: TokenRequest, scope: Scope)
     if (!isTielineError(error) || !/^(?:upstream|response)_/.test(error.code)) throw error;
     throw failed(context, `could not be used: ${error.message}`, {
       code: 'refresh_failed',
-      retryAfter: error.retryAfter ?? FIRST_WAIT,
+      ...(error.retryAfter !== undefined && { retryAfter: error.retryAfter }),
       ...(isDistrusted(error) && { hint: trustHint('tokenTrustedCa', 'the token request') }),
       cause: error,
     });
@@ -90,7 +90,9 @@ async function login(context: RenewContext, request: TokenRequest, scope: Scope)
   if (answer.status < 500 && answer.status !== 408 && answer.status !== 429) {
     throw failed(context, why, { code: 'config_invalid' });
   }
-  throw failed(context, why, { code: 'refresh_failed', retryAfter: secondsToWait(answer) ?? FIRST_WAIT });
+  const wait = secondsToWait(answer);
+  const error = failed(context, why, { code: 'refresh_failed', ...(wait !== undefined && { retryAfter: wait }) });
+  throw marked(error, answer);
 }
 
 const textIn = (value: unknown): string | undefined => (typeof value === 'string' && value !== '' ? value : undefined);

@@ -22,7 +22,6 @@ export async function bootstrap(
   const lease = await keystore.lease(storeKey('lease', 'bootstrap'), {
     ttlMs: 10_000,
     waitMs: 20_000,
-    now,
     isSettled: hasOne,
   });
   if (lease === 'settled') return undefined;

@@ -11,6 +11,7 @@ import { listAccounts, troubles } from './integrations.ts';
 import { auditFile, catalogSource, NAMELESS_ISSUER, openEngine } from './open.ts';
 import { EXIT, print, told } from './output.ts';
 import { publicUrl } from './publicurl.ts';
+import { wrongClock } from './wrongclock.ts';
 
 type Check = {
   readonly name: string;
@@ -52,6 +53,7 @@ export async function doctor({ json }: { readonly json?: boolean }): Promise<num
     if (signing.length > 0) await check('signed tokens', () => checkIssuer(signing));
     const isOpen = await check('keystore', () => checkKeystore(config, names));
     if (isOpen) await check('audit', async () => checkAudit(config));
+    if (isOpen) await check('clock', () => checkClock(config));
     if (isOpen) await check('accounts', checkAccounts);
   }
   const ok = checks.every((it) => it.ok);
@@ -108,6 +110,17 @@ function checkAudit(config: Config) {
   const file = auditFile(config);
   checkAuditFile(file);
   return { detail: file };
+}
+
+async function checkClock({ home }: Config) {
+  const { keystore } = await openKeystore({ home, env: process.env });
+  try {
+    const wrong = wrongClock(await keystore.clockAhead());
+    if (wrong) throw wrong;
+    return { detail: 'agrees with that of the store' };
+  } finally {
+    await keystore.close();
+  }
 }
 
 /** How each account is; one that only its owner can mend makes the check fail. */

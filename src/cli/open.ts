@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { refreshesDone } from '../auth/refreshes.ts';
+import { saveSpooled } from '../auth/saving.ts';
 import type { SigningKeys } from '../auth/signingkeys.ts';
+import { openSpool } from '../auth/spool.ts';
 import { type Config, readConfig } from '../config.ts';
 import { type Catalog, type CatalogSource, loadCatalog } from '../connector/catalog.ts';
 import type { TielineError } from '../errors.ts';
@@ -17,6 +17,7 @@ import { openNotices } from '../keystore/notices.ts';
 import { log } from '../log.ts';
 import { type ChangeBus, openBus } from '../mcp/bus.ts';
 import { packageFolder } from '../package.ts';
+import { finishRefreshes } from './finishing.ts';
 import { senderOnDemand, signingKeysOnDemand, sqlOnDemand } from './ondemand.ts';
 import { publicUrl } from './publicurl.ts';
 
@@ -34,12 +35,9 @@ export type Opened = {
   readonly storeFile: string | undefined;
   /** Reads the definitions again and gives them to the engine. */
   reload(): Promise<void>;
-  /** Waits for a refresh under way, for as many milliseconds; four seconds at most. */
-  close(patience?: number): Promise<void>;
+  /** Waits for refreshes under way, and for what they gave to be saved: a minute, if a provider takes that long. */
+  close(): Promise<void>;
 };
-
-/** How long closing waits for a refresh under way, in milliseconds: a client that ends us kills us a little later. */
-const PATIENCE = 4_000;
 
 /** Issuer of tokens where no address is known at which their keys could be had. */
 export const NAMELESS_ISSUER = 'tieline';
@@ -65,9 +63,11 @@ export async function openEngine(
   const notices = openNotices(env.TIELINE_STORE?.trim() ?? '');
   const bus = openBus(notices);
   const settings = appSettings(keystore, (connector) => config.connectors[connector]?.app);
+  const spool = openSpool(config.home, storeUrl, keystore);
   const engine: Engine = {
     catalog: await openCatalog(config, onProblem),
     keystore,
+    spool,
     signingKeys,
     sender,
     sql: sqlOnDemand(config.network),
@@ -79,6 +79,9 @@ export async function openEngine(
     changed: bus.publish,
     now: Date.now,
   };
+  const takingUp = saveSpooled(keystore, spool).catch((error: unknown) =>
+    log.error('what an earlier process left to be saved could not be taken up', { error }),
+  );
   return {
     engine,
     audit,
@@ -89,9 +92,9 @@ export async function openEngine(
     async reload() {
       engine.catalog = await openCatalog(config, onProblem);
     },
-    async close(patience = PATIENCE) {
-      const most = Math.max(0, Math.min(patience, PATIENCE));
-      await Promise.race([refreshesDone(), sleep(most, undefined, { ref: false })]);
+    async close() {
+      await takingUp;
+      await finishRefreshes();
       await Promise.all([sender.close(), audit.close(), notices.close(), keystore.close()]);
     },
   };

@@ -1,6 +1,7 @@
 import { Command, CommanderError, Option } from 'commander';
 import { TielineError } from '../errors.ts';
 import { version } from '../version.ts';
+import { finishAtSignals } from './finishing.ts';
 import { EXIT, fail } from './output.ts';
 
 const json = ['--json', 'print JSON for programs'] as const;
@@ -10,6 +11,9 @@ const pairs = (text: string, all: Readonly<Record<string, string>> = {}) => {
   return { ...all, [name]: value.join('=') };
 };
 
+/** Commands that end at a signal in their own way. */
+const OWN_SIGNALS = new Set(['stdio', 'serve', 'demo']);
+
 /** All commands. They load their code when they run, so that `stdio` starts without that of the others. */
 function commands(): Command {
   const program = new Command('tieline')
@@ -18,6 +22,9 @@ function commands(): Command {
     .exitOverride()
     .configureHelp({ sortSubcommands: false })
     .configureOutput({ outputError: (text, write) => write(text.replace(/^error:/, 'tieline:')) })
+    .hook('preAction', (_, command) => {
+      if (!OWN_SIGNALS.has(command.name())) finishAtSignals();
+    })
     .showHelpAfterError('Run it with --help to see how it is used.');
 
   program

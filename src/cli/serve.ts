@@ -17,10 +17,12 @@ import { type McpHttp, openMcpHttp } from '../mcp/http.ts';
 import type { Linker } from '../mcp/link.ts';
 import { bootstrap } from './bootstrap.ts';
 import { awaitEnding } from './ending.ts';
+import { finishRefreshes } from './finishing.ts';
 import { connectionsFolder, type Opened, openEngine, shippedConnectors, tellWeaknesses } from './open.ts';
 import { printSecret } from './output.ts';
 import { readPort } from './port.ts';
 import { publicUrl } from './publicurl.ts';
+import { wrongClock } from './wrongclock.ts';
 
 export type ServeOptions = { readonly host: string; readonly port: string; readonly json?: boolean };
 
@@ -65,6 +67,8 @@ export async function serve({ host, port, json }: ServeOptions, extension?: Exte
     const signing = { signingKeys, issuers, authorizationServer, clients, signIn };
     serving = httpListener({ engine, url, limits, trustedProxies, isEnding: () => isEnding, mcp, ...signing });
     stopWatching = announceChanges(opened);
+    const wrong = wrongClock(await engine.keystore.clockAhead());
+    if (wrong) log.warn(wrong.message, { hint: wrong.hint });
     const first = await bootstrap(engine, { name: 'default', onlyIfNone: true });
     printSecret({ url, ...first }, json, (it) =>
       [
@@ -88,7 +92,8 @@ export async function serve({ host, port, json }: ServeOptions, extension?: Exte
   } finally {
     stopWatching?.();
     await mcp?.endStreams();
-    const abandon = () => opened.engine.sender.close();
+    // What a provider was asked to renew is never cut: its answer would be lost for good.
+    const abandon = () => finishRefreshes().then(() => opened.engine.sender.close());
     await listening?.close({ patience: drain.timeout, signal: ending.again, abandon });
     await mcp?.close();
     await opened.close();

@@ -26,8 +26,8 @@ export type Expected = {
   readonly status: Course;
   /** A part of why the account is not active in the end. */
   readonly cause?: string;
-  /** How long the fourth call is told to wait before a repetition can succeed. Seconds. */
-  readonly wait?: number;
+  /** How long the fourth call is told to wait before a repetition can succeed: from and to. Seconds. */
+  readonly wait?: readonly [number, number];
 };
 
 /** Nothing is to be seen of it: one refresh, and one more when the new token is over, with what was kept of the first. */
@@ -37,15 +37,15 @@ const SERVED: Expected = { calls: ['ok', 'ok', 'ok', 'ok', 'ok'], asked: 2, stat
 const UNKNOWN_EXPIRY: Expected = { ...SERVED, rejected: 1 };
 
 /** The token serves while it lasts; then calls fail until the provider may be asked again, and it is not asked before. */
-const passing = (wait: number): Expected => ({
+const passing = (...wait: [number, number]): Expected => ({
   calls: ['ok', 'ok', 'refresh_failed', 'refresh_failed', 'ok'],
   asked: 3,
   status: ['error', 'active'],
   wait,
 });
 
-/** Each failure in a row doubles the wait of 5 s, where the provider does not ask for a longer one. */
-const PASSING = passing(10);
+/** An eighth of the minute that it has been going on, somewhat more or less, where the provider does not say. */
+const PASSING = passing(5, 10);
 
 const REAUTHORIZE = 'reauthorization_required';
 
@@ -76,15 +76,14 @@ export const SCENARIOS: Readonly<Record<FaultName, Scenario>> = {
   none: { provider: 'answers as it should', expected: SERVED },
 
   lost_reply: { provider: 'rotates; the reply is lost', expected: LOST },
-  // A refresh holds its lease for 75 s.
-  late_reply: { provider: 'rotates; replies after the lease', replyAfter: 80, expected: SERVED },
+  late_reply: { provider: 'rotates; the reply is late', replyAfter: 80, expected: SERVED },
   reset: { provider: 'resets the connection', expected: PASSING },
   redirect_other_host: { provider: 'redirects to another host', expected: PASSING },
 
   error_500_then_ok: { provider: '500, later 200', expected: PASSING },
   temporarily_unavailable: { provider: '400 temporarily_unavailable', expected: PASSING },
-  rate_limited_seconds: { provider: '429, Retry-After: 17', expected: passing(17) },
-  rate_limited_date: { provider: '429, Retry-After: a date in 17 s', expected: passing(17) },
+  rate_limited_seconds: { provider: '429, Retry-After: 17', expected: passing(17, 17) },
+  rate_limited_date: { provider: '429, Retry-After: a date in 17 s', expected: passing(17, 17) },
   rate_limited_no_header: { provider: '429, no Retry-After', expected: PASSING },
 
   html_200: { provider: '200, a page of HTML', expected: PASSING },

@@ -77,11 +77,14 @@ function mismatches(seen: Omit<FaultSeen, 'ok' | 'problems'>, { expected }: Scen
     ['token requests', asked, expected.asked],
     ['tokens refused by the API', rejected, expected.rejected ?? 0],
     ['status', `${during.status}, ${after.status}`, expected.status.join(', ')],
-    ['seconds to wait', calls[3]?.retryAfter, expected.wait],
   ];
   const problems = compared.flatMap(([what, is, shouldBe]) =>
     is === shouldBe ? [] : [`${what}: ${is} instead of ${shouldBe}`],
   );
+  const [least, most] = expected.wait ?? [undefined, undefined];
+  const wait = calls[3]?.retryAfter;
+  const isWaitRight = least === undefined ? wait === undefined : wait !== undefined && wait >= least && wait <= most;
+  if (!isWaitRight) problems.push(`seconds to wait: ${wait} instead of ${least} to ${most}`);
   const isCauseTold = expected.cause === undefined || after.cause?.includes(expected.cause);
   return isCauseTold ? problems : [...problems, `the cause does not say "${expected.cause}"`];
 }

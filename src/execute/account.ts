@@ -169,12 +169,12 @@ export function openAccount(options: AccountOptions): Account {
       const isChange = request.effect !== 'read';
       const by = options.delegate ? await delegated(options.delegate) : own;
       let credential = await by.take();
-      let hasRefreshed = false;
       let waited = 0;
       const failureIn = ({ answer }: Attempt, retryAfter?: number) => {
         const scope = own.scopeOf(ownCredential(by, credential), request.roots);
         return failureOf(request.errors, answer, scope, { scripts, retryAfter, isWrite, scrub: secrets.scrub });
       };
+      let refreshes = 0;
       for (let count = 1; ; count++) {
         if (id !== undefined && waitLeft(id) > 0) waited += await awaitProvider(id, waited, deadline - now(), signal);
         let outcome: Attempt | { error: unknown };
@@ -214,9 +214,12 @@ export function openAccount(options: AccountOptions): Account {
         hasActed ||= isChange && !(failure && REFUSED.has(failure.code));
         const isAnswer = !failure || (request.anyStatus && failure.code !== 'token_rejected');
         if (isAnswer) return { answer, bytes: response.bytes };
-        if (failure.code !== 'token_rejected' || hasRefreshed) throw failure;
-        // The provider may have ended a token before its time: ask for a newer one, once.
-        hasRefreshed = true;
+        if (failure.code !== 'token_rejected') throw failure;
+        // The provider may have ended a token before its time: ask for a newer one, once; and once more where that one
+        // ran out while the provider took its time.
+        const hasRunOut = credential.expiresAt !== undefined && credential.expiresAt <= now();
+        if (refreshes === 2 || (refreshes === 1 && !hasRunOut)) throw hasRunOut ? ranOut(failure) : failure;
+        refreshes += 1;
         credential = await by.take(credential.version).catch((error: unknown) => {
           throw isTielineError(error) && error.code === 'token_rejected' ? failure : error;
         });
@@ -233,6 +236,14 @@ function answering(
 ): Promise<HttpResponse> {
   return challenges ? sendChallenged({ ...challenges, origin, send }) : send(() => undefined);
 }
+
+/** Nothing is wrong with the account: its tokens are too short-lived for so slow an answer. */
+const ranOut = (cause: TielineError): TielineError =>
+  new TielineError('token_rejected', `${cause.message}; it ran out before the provider answered`, {
+    hint: 'Try again: the provider answers more slowly than its own tokens last.',
+    retryAfter: 1,
+    cause,
+  });
 
 const NO_CREDENTIAL: Credential = { version: 0, input: {}, values: {}, obtainedAt: 0 };
 

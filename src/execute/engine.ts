@@ -1,5 +1,6 @@
 import type { Credential } from '../auth/credential.ts';
 import type { SigningKeys } from '../auth/signingkeys.ts';
+import type { Spool } from '../auth/spool.ts';
 import type { Catalog } from '../connector/catalog.ts';
 import type { Values } from '../connector/values.ts';
 import type { Principal, ScopeGrain } from '../integration/principal.ts';
@@ -15,6 +16,8 @@ export type Engine = {
   /** Replaced as a whole when definitions change. */
   catalog: Catalog;
   readonly keystore: Keystore;
+  /** Where refreshed credentials wait for a store that is away. Absent where there is no data folder. */
+  readonly spool?: Spool | undefined;
   readonly sender: Sender;
   /** By default only public hosts, and no files. */
   readonly sql?: OpenSql | undefined;

@@ -1,11 +1,12 @@
 import type { Credential } from '../auth/credential.ts';
+import { refreshLeaseKey } from '../auth/saving.ts';
 import { renewalFor } from '../auth/types.ts';
 import { isTielineError } from '../errors.ts';
 import { loadSandbox } from '../expression/sandbox.ts';
 import { credentialKey } from '../integration/accounts.ts';
 import type { Integration } from '../integration/integration.ts';
 import type { Principal } from '../integration/principal.ts';
-import { pausedStatus, type Status, statusOf } from '../integration/status.ts';
+import { pausedStatus, renewingStatus, type Status, statusOf } from '../integration/status.ts';
 import { openAccount } from './account.ts';
 import { testAccount } from './connect.ts';
 import type { Engine } from './engine.ts';
@@ -35,7 +36,11 @@ export async function accountStatus(engine: Engine, who: Principal, integration:
   };
   const renewal = renewalFor(option);
   const canRenew = stored !== undefined && renewal?.isPossible(option, accountScope(parts, stored.value)) === true;
-  return statusOf(integration, stored?.value, { now: engine.now(), canRenew });
+  const status = statusOf(integration, stored?.value, { now: engine.now(), canRenew });
+  const { attemptAt, trouble, failure } = stored?.value ?? {};
+  if (attemptAt === undefined || trouble || failure) return status;
+  const lease = refreshLeaseKey(credentialKey(who, name, integration.id));
+  return renewingStatus(status, attemptAt, await engine.keystore.leaseHolder(lease));
 }
 
 /** An account that acts in place of another is as that one is. */

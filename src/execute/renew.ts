@@ -40,7 +40,7 @@ export async function renewCredential(
   }
 }
 
-/** Milliseconds. Others take a process for dead that needs much longer. */
+/** Milliseconds. Others of the machine take a process for dead that lives and shows no sign for much longer. */
 const LONGEST_RENEWAL = 60_000;
 
 const LARGEST_ANSWER = 256 * 1024;

@@ -1,18 +1,13 @@
 import type { Credential } from '../auth/credential.ts';
 import { readCredential } from '../auth/fresh.ts';
-import { revokeTokens } from '../auth/revoke.ts';
 import type { Connector } from '../connector/connector.ts';
 import { isTielineError } from '../errors.ts';
-import { loadSandbox, Scripts } from '../expression/sandbox.ts';
 import { credentialKey, readIntegrations, removeIntegration, wipeCredential } from '../integration/accounts.ts';
 import { type Integration, type Integrations, isPending } from '../integration/integration.ts';
 import type { Principal } from '../integration/principal.ts';
 import { findConnected, findIntegration } from '../integration/resolve.ts';
-import { accountSecrets } from './accountsecrets.ts';
+import { endTokens } from './endtokens.ts';
 import type { Engine } from './engine.ts';
-import { boundSend } from './reach.ts';
-import { askOf } from './renew.ts';
-import { type AccountParts, accountScope } from './scope.ts';
 import { accountOptions } from './stored.ts';
 
 /**
@@ -28,28 +23,6 @@ export async function revokeAccount(
   const options = await accountOptions(engine, who, connector, integration);
   const credential = await readCredential(engine.keystore, credentialKey(who, connector.name, integration.id));
   return endTokens(engine, connector, options, credential);
-}
-
-/** Ends the tokens of a credential at its provider, whether it is stored or not. As `revokeAccount`. */
-export async function endTokens(
-  { sender, now }: Pick<Engine, 'sender' | 'now'>,
-  connector: Connector,
-  parts: AccountParts,
-  credential: Credential,
-): Promise<boolean> {
-  await loadSandbox();
-  const { option, linked } = parts;
-  const scope = accountScope(parts, credential);
-  const secrets = accountSecrets({ connector, ...parts }, credential);
-  const scripts = new Scripts({ functions: connector.functions, scrub: secrets.scrub });
-  try {
-    const send = boundSend(sender, { connector, scope, linked }, scripts, undefined);
-    const ask = askOf(connector, send, scripts);
-    const context = { connector: connector.name, option, scope, send, ask, scripts, now: now(), secrets };
-    return await secrets.guard(() => revokeTokens(context));
-  } finally {
-    scripts.dispose();
-  }
 }
 
 /**

@@ -11,6 +11,7 @@ import type { Integration } from '../integration/integration.ts';
 import type { Principal } from '../integration/principal.ts';
 import type { AccountOptions } from './account.ts';
 import { accountSecrets } from './accountsecrets.ts';
+import { endTokens } from './endtokens.ts';
 import type { Engine } from './engine.ts';
 import { shownFacts } from './identity.ts';
 import { delegateOf } from './proxy.ts';
@@ -73,6 +74,8 @@ export async function accountOptions(
           found = newFacts(connector, integration, granted.facts && shownFacts(granted.facts, secrets));
           return granted;
         },
+        spool: engine.spool,
+        discard: (it) => endTokens(engine, connector, parts, it),
         onSaved: async () => {
           if (found) await mergeAccount(keystore, who, integration, found);
         },

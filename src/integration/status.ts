@@ -1,4 +1,5 @@
 import { type Credential, isForOperators, waitAfter } from '../auth/credential.ts';
+import type { Holder } from '../keystore/lease.ts';
 import { connectCommand, integrationsCommand } from './command.ts';
 import type { Integration } from './integration.ts';
 
@@ -8,7 +9,7 @@ export type Status = {
    * access. The others are as the credential is.
    */
   readonly status: 'pending' | 'active' | 'expiring' | 'disabled' | 'revoked' | 'reauth_required' | 'error';
-  /** Why it is not active, for people. */
+  /** Why it is not active, or what is going on, for people. */
   readonly cause?: string;
   /** Since when that is so. Epoch milliseconds. */
   readonly at?: number;
@@ -92,6 +93,25 @@ export function statusOf(
   };
 }
 
+/**
+ * An account whose renewal has begun and is not known to have ended. `holder` is who is at it, as the lease says;
+ * undefined for nobody.
+ */
+export function renewingStatus(status: Status, began: number, holder: Holder | undefined): Status {
+  if (holder && !holder.isGone) {
+    const { pid, host } = holder.process;
+    const cause = `its access is being renewed since ${exactDate(began)}, by process ${pid} on ${host}`;
+    return {
+      ...status,
+      cause,
+      at: began,
+      nextStep: 'Nothing: calls wait for it, and others go on if that process ends.',
+    };
+  }
+  const cause = `its access was about to be renewed on ${exactDate(began)}, and that was interrupted`;
+  return { ...status, cause, at: began, nextStep: 'Nothing: the next call has it renewed.' };
+}
+
 function whyOver({ expiresAt, trouble }: Credential): { cause: string; at?: number } {
   if (expiresAt !== undefined) return { cause: 'the access has run out and cannot be renewed', at: expiresAt };
   return trouble ? { cause: trouble.message, at: trouble.at } : { cause: 'the access cannot be renewed' };
@@ -109,5 +129,7 @@ function forecastOf({ expiresAt, grantEndsAt }: Credential, canRenew: boolean): 
   }
   return forecast;
 }
+
+const exactDate = (time: number): string => `${new Date(time).toISOString().slice(0, 19).replace('T', ' ')} UTC`;
 
 const date = (time: number): string => `${new Date(time).toISOString().slice(0, 16).replace('T', ' ')} UTC`;

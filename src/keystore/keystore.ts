@@ -6,7 +6,7 @@ import { CANARY, emptied, exchanged, hasData, isEmpty, newCanary, storeIdOf, wit
 import { open, seal, sealedWith } from './envelope.ts';
 import { GatheredReads } from './gathered.ts';
 import { type Keyring, type KeySource, keyFileIn, memoryKeyring, readKeyring } from './keyring.ts';
-import { type Lease, type LeaseOptions, takeLease } from './lease.ts';
+import { type Holder, type Lease, type LeaseOptions, leaseHolder, takeLease } from './lease.ts';
 import { fileOfStore, openStore } from './open.ts';
 import { type Recalled, RecalledValues } from './recalled.ts';
 import { type Rewrapped, rewrap } from './rewrap.ts';
@@ -153,6 +153,24 @@ export class Keystore {
   /** See `takeLease`. The record of a lease holds no secret and is not sealed, so its key is for leases alone. */
   lease(key: StoreKey, options: LeaseOptions): Promise<Lease | 'settled'> {
     return takeLease(this.#store, key, options);
+  }
+
+  /** Who holds a lease now; undefined for nobody. */
+  leaseHolder(key: StoreKey): Promise<Holder | undefined> {
+    return leaseHolder(this.#store, key);
+  }
+
+  /**
+   * By how many milliseconds this machine's clock is ahead of the store's, as far as the time that asking took lets it be
+   * known; 0 where the store is on this machine.
+   */
+  async clockAhead(): Promise<number> {
+    if (!this.#store.time) return 0;
+    const began = performance.now();
+    const theirs = await this.#store.time();
+    const halfMs = (performance.now() - began) / 2;
+    const ahead = Date.now() - halfMs - theirs;
+    return Math.abs(ahead) <= halfMs ? 0 : Math.round(ahead);
   }
 
   /** Throws `store_unavailable` when the store does not answer, was emptied, or is another one than was opened. */

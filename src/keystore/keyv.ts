@@ -33,6 +33,8 @@ export type Backend = {
   sweep?(after: string | undefined, most: number): Promise<string | undefined>;
   /** See `Store.weaknesses`. */
   weaknesses?(): Promise<readonly string[]>;
+  /** Epoch milliseconds by the clock of the server, where there is one. */
+  time?(): Promise<number>;
   /** The `store_unavailable` for an error of any of the above. */
   failure(error: unknown): TielineError;
 };
@@ -90,6 +92,7 @@ export function keyvStore(backend: Backend): Store {
   return {
     driver: backend.driver,
     ...(backend.stamp && { stamp: backend.stamp.stamp }),
+    ...(backend.time && { time: () => attempt(async () => (await backend.time?.()) ?? Number.NaN) }),
 
     get: (key) =>
       attempt(async () => {

@@ -89,6 +89,8 @@ export async function openPostgres(text: string, limits = SERVER_LIMITS): Promis
         const [found]: { last: string; rows: number }[] = await adapter.query(sweep, [after, most, Date.now()]);
         return found && found.rows >= most ? found.last : undefined;
       },
+      time: async () =>
+        Number((await pool.query('SELECT extract(epoch FROM clock_timestamp()) AS now')).rows[0].now) * 1_000,
       failure,
     });
   } catch (error) {

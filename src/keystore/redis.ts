@@ -103,6 +103,10 @@ export async function openRedis(text: string, limits = SERVER_LIMITS): Promise<S
       return { rows, next: cursor === '0' ? undefined : cursor };
     },
     weaknesses: () => redisWeaknesses(async (...words) => String(await client.sendCommand(words))),
+    time: async () => {
+      const [seconds, micros] = (await client.sendCommand(['TIME'])) as unknown as [string, string];
+      return Number(seconds) * 1_000 + Number(micros) / 1_000;
+    },
     failure,
   });
   try {
@@ -126,7 +130,7 @@ const REASONS: Readonly<Record<string, Reason>> = {
   NOAUTH: ['wants a password', 'Set TIELINE_STORE to redis://:<password>@<host>, percent-encoded'],
   NOPERM: [
     'is not open to this user',
-    'Allow the user the commands GET, MGET, SET, DEL, EVAL and SCAN on the keys tieline:*',
+    'Allow the user the commands GET, MGET, SET, DEL, EVAL, SCAN and TIME on the keys tieline:*',
   ],
   OOM: ['is out of memory', 'Raise maxmemory on the Redis server'],
   READONLY: ['is read-only', 'Name the primary server in TIELINE_STORE', 5],

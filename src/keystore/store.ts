@@ -77,6 +77,8 @@ export interface Store {
    * after it was asked for, apart from what expires. Absent, or undefined, where the store cannot tell without being read.
    */
   stamp?(): number | undefined;
+  /** Epoch milliseconds by the clock of the server that holds the data; absent where that is this machine. */
+  time?(): Promise<number>;
   get(key: StoreKey): Promise<string | undefined>;
   /** The values in the order of `keys`, undefined for the absent ones. */
   getMany(keys: readonly StoreKey[]): Promise<(string | undefined)[]>;

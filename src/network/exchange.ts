@@ -2,6 +2,7 @@ import type { Dispatcher, FormData } from 'undici';
 import { TielineError } from '../errors.ts';
 import { ByteBudget } from './budget.ts';
 import { decode, tooLarge } from './decode.ts';
+import { wakeTimer } from './waketimer.ts';
 
 export type HttpRequest = {
   method: string;
@@ -57,12 +58,11 @@ export function exchange(agent: Dispatcher, request: HttpRequest, limits: Limits
     let controller: Dispatcher.DispatchController | undefined;
     let over = false;
     let phase: Phase = 'connect';
-    let phaseMs = timeouts.connectMs;
     // While reading rests, the provider is not late.
-    const late = () => (isPaused ? timer.refresh() : fail(timedOut(url, phase, timeouts)));
-    let timer: NodeJS.Timeout = setTimeout(late, phaseMs);
+    const late = () => (isPaused ? timer.start() : fail(timedOut(url, phase, timeouts)));
+    const timer = wakeTimer(timeouts.connectMs, late);
     const tooLate = () => fail(isPaused ? noMemory(url) : timedOut(url, 'total', timeouts));
-    const total = setTimeout(tooLate, limits.deadline - performance.now());
+    const total = wakeTimer(limits.deadline - performance.now(), tooLate);
     let status = 0;
     let received: HttpResponse['headers'] = NO_HEADERS;
     const chunks: Buffer[] = [];
@@ -72,18 +72,12 @@ export function exchange(agent: Dispatcher, request: HttpRequest, limits: Limits
 
     const start = (next: Phase, ms: number): void => {
       phase = next;
-      if (ms === phaseMs) {
-        timer.refresh();
-        return;
-      }
-      clearTimeout(timer);
-      phaseMs = ms;
-      timer = setTimeout(late, ms);
+      timer.start(ms);
     };
     const end = (): void => {
       over = true;
-      clearTimeout(timer);
-      clearTimeout(total);
+      timer.end();
+      total.end();
       signal?.removeEventListener('abort', cancel);
     };
     const free = (): void => {
@@ -97,7 +91,7 @@ export function exchange(agent: Dispatcher, request: HttpRequest, limits: Limits
         isGiven = true;
         if (!isPaused) return;
         isPaused = false;
-        timer.refresh();
+        timer.start();
         controller?.resume();
       });
       if (isGiven) return;
@@ -152,7 +146,7 @@ export function exchange(agent: Dispatcher, request: HttpRequest, limits: Limits
       onResponseData(_, chunk) {
         if (over || !take(chunk.length)) return;
         chunks.push(chunk);
-        timer.refresh();
+        timer.start();
         if (size > SMALL && !giveBack) reserve();
         try {
           if (!limits.onData?.(chunk, { status, headers: received })) return;

@@ -105,27 +105,45 @@ describe('troubled', () => {
   const failed = (retryAfter?: number) => new TielineError('refresh_failed', 'down', { retryAfter });
   const failures = (count: number): Trouble => ({ code: 'refresh_failed', message: '', at: 0, until: 0, count });
 
-  it('waits twice as long after each failure in a row, from five seconds to a quarter of an hour', () => {
-    const waits: number[] = [];
+  const even = () => 0.5;
+
+  it('waits for an eighth of the outage so far, from two seconds to a minute', () => {
+    const asked: number[] = [];
     let trouble: Trouble | undefined;
-    for (let i = 0; i < 10; i++) {
-      trouble = troubled(trouble, failed(), 1_000);
-      waits.push((trouble.until - 1_000) / 1_000);
+    for (let now = 0; now < 3_600_000; now = trouble.until) {
+      trouble = troubled(trouble, failed(), now, even);
+      asked.push(now / 1_000);
+      expect(trouble.until - now).toBeLessThanOrEqual(Math.max(2_000, Math.min(60_000, now / 8 + 1)));
     }
-    expect(waits).toEqual([5, 10, 20, 40, 80, 160, 320, 640, 900, 900]);
-    expect(trouble).toMatchObject({ code: 'refresh_failed', message: 'down', at: 1_000, count: 10 });
+    expect(asked.slice(0, 4)).toEqual([0, 2, 4, 6]);
+    // An outage of 40 s is over for us within 6 s, and one of an hour is asked about once a minute.
+    expect(asked.filter((at) => at > 40 && at <= 46)).not.toEqual([]);
+    expect(asked.length).toBeLessThan(110);
+    expect(trouble).toMatchObject({ code: 'refresh_failed', message: 'down', count: asked.length, since: 0 });
+  });
+
+  it('is spread by a quarter either way', () => {
+    const waits = [0, 1].map((random) => troubled(undefined, failed(), 0, () => random).until);
+    expect(waits).toEqual([1_500, 2_500]);
   });
 
   it.each([
-    [0, 3, 5],
+    [0, 1, 1],
     [0, 7, 7],
     [0, 100_000, 900],
-    [3, 30, 40],
-    [3, 41, 41],
-    [2_000, 1, 900],
+    [3, 30, 30],
+    [2_000, 1, 1],
   ])('after %i failures, asked to wait %i s, waits %i s', (count, retryAfter, seconds) => {
     const { until } = troubled(count === 0 ? undefined : failures(count), failed(retryAfter), 1_000);
     expect(until - 1_000).toBe(seconds * 1_000);
+  });
+
+  it.each([
+    ['a day ahead', 86_400_000],
+    ['far behind', -86_400_000],
+  ])('waits no longer where the clock before was %s', (_, shift) => {
+    const before = { ...failures(1), at: shift, since: shift };
+    expect(troubled(before, failed(), 1_000, even).until - 1_000).toBeLessThanOrEqual(60_000);
   });
 
   it.each<ErrorCode>(['config_invalid', 'definition_invalid', 'target_forbidden', 'token_rejected'])(
@@ -137,6 +155,7 @@ describe('troubled', () => {
         at: 1_000,
         until: 1_000,
         count: 5,
+        since: 0,
       });
     },
   );
@@ -150,8 +169,13 @@ describe('waitAfter', () => {
     ['it began just now', trouble, 100_000, 10_000],
     ['it is almost over', trouble, 109_999, 1],
     ['it is over', trouble, 110_000, 0],
-    ['another machine’s clock is behind', trouble, 98_000, 12_000],
-    ['the clock was a day ahead when it began', { ...trouble, until: trouble.until + 86_400_000 }, 100_000, 0],
+    ['another machine’s clock is behind', trouble, 98_000, 10_000],
+    [
+      'the clock was a day ahead when it began',
+      { ...trouble, at: trouble.at + 86_400_000, until: trouble.until + 86_400_000 },
+      100_000,
+      0,
+    ],
   ])('when %s', (_, it, now, expected) => {
     expect(waitAfter(it, now)).toBe(expected);
   });

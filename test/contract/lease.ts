@@ -1,6 +1,8 @@
+import { spawnSync } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { CLOCK_TOLERANCE_MS, type Lease, type LeaseOptions, takeLease } from '../../src/keystore/lease.ts';
+import { type Lease, type LeaseOptions, leaseHolder, takeLease } from '../../src/keystore/lease.ts';
+import { type ProcessMark, processMark } from '../../src/keystore/processmark.ts';
 import { type Store, storeKey } from '../../src/keystore/store.ts';
 import { failureOf } from '../keystore/failure.ts';
 import type { Place } from './places.ts';
@@ -24,7 +26,6 @@ export function leaseContract(makePlace: () => Promise<Place>): void {
   const options = (changed: Partial<LeaseOptions> = {}): LeaseOptions => ({
     ttlMs: 30_000,
     waitMs: 0,
-    now: Date.now,
     ...changed,
   });
 
@@ -41,7 +42,7 @@ export function leaseContract(makePlace: () => Promise<Place>): void {
       const lease = await taken(handles[who % 4]!, { waitMs: 20_000 });
       log.push(`enter ${who}`);
       await sleep(1);
-      expect(await lease.stillMine(Date.now())).toBe(true);
+      expect(await lease.stillMine()).toBe(true);
       log.push(`leave ${who}`);
       await lease.release();
       return lease.fence;
@@ -56,8 +57,8 @@ export function leaseContract(makePlace: () => Promise<Place>): void {
   it('is refused while somebody holds it, with the time to wait', async () => {
     const lease = await taken(one);
     const error = await failureOf(taken(two, { waitMs: 30 }));
-    expect(error).toMatchObject({ code: 'refresh_busy', status: 503, retryAfter: 30, hint: expect.any(String) });
-    expect(await lease.stillMine(Date.now())).toBe(true);
+    expect(error).toMatchObject({ code: 'refresh_busy', status: 503, retryAfter: 5, hint: expect.any(String) });
+    expect(await lease.stillMine()).toBe(true);
   });
 
   it('is free as soon as it is released', async () => {
@@ -74,34 +75,85 @@ export function leaseContract(makePlace: () => Promise<Place>): void {
     await sleep(30);
     isSettled = true;
     expect(await Promise.all(waiting)).toEqual(['settled', 'settled']);
-    expect(await lease.stillMine(Date.now())).toBe(true);
+    expect(await lease.stillMine()).toBe(true);
   });
 
-  it('is taken over from a holder that is gone, once it is over on every clock', async () => {
-    const start = Date.now();
-    const first = await taken(one, { now: () => start });
-    expect(first.until).toBe(start + 30_000);
-    const onTime = first.until + CLOCK_TOLERANCE_MS;
-    expect((await failureOf(taken(two, { now: () => onTime }))).code).toBe('refresh_busy');
-    expect((await taken(two, { now: () => onTime + 1 })).fence).toBe(2);
+  /** As some process would have left it. */
+  const leave = (process: Partial<ProcessMark>, ttlMs = 100) =>
+    one.set(
+      key,
+      JSON.stringify({ owner: 'theirs', fence: 7, beat: 3, ttlMs, process: { ...processMark(), ...process } }),
+    );
+
+  it('is taken over at once from a process of this machine that is gone', async () => {
+    const gone = spawnSync(process.execPath, ['-e', '']).pid;
+    await leave({ pid: gone }, 60_000);
+    expect((await taken(two)).fence).toBe(8);
+    // Its id was given to another since.
+    await leave({ started: '1' }, 60_000);
+    expect((await taken(two)).fence).toBe(8);
+  });
+
+  it.each<Partial<ProcessMark>>([{ place: 'elsewhere', pid: 1 }, { place: 'elsewhere' }])(
+    'is taken over from a process elsewhere (%o) once it was seen unchanged for as long as it is good',
+    async (elsewhere) => {
+      await leave(elsewhere, 300);
+      const began = performance.now();
+      expect((await taken(two, { waitMs: 20_000 })).fence).toBe(8);
+      expect(performance.now() - began).toBeGreaterThanOrEqual(300);
+    },
+  );
+
+  it('is not taken over from one that was just seen, whatever any clock says', async () => {
+    await leave({ place: 'elsewhere' }, 60_000);
+    expect((await failureOf(taken(two))).code).toBe('refresh_busy');
+    await leave({ place: 'elsewhere' }, 1);
+    expect((await failureOf(taken(two))).code).toBe('refresh_busy');
+  });
+
+  it('is waited for ten times longer where its process is seen to live', async () => {
+    await leave({}, 60);
+    const began = performance.now();
+    expect((await taken(two, { waitMs: 20_000 })).fence).toBe(8);
+    expect(performance.now() - began).toBeGreaterThanOrEqual(600);
+  });
+
+  it('is kept by an owner that lives, however long that takes', async () => {
+    const lease = await taken(one, { ttlMs: 400 });
+    // Seen from another machine.
+    const record = JSON.parse((await one.get(key)) ?? '');
+    const away = { ...one, get: async () => hidden(await one.get(key)) };
+    const hidden = (text = '') => JSON.stringify({ ...JSON.parse(text), process: { host: 'other', pid: 1 } });
+    expect((await failureOf(takeLease(away, key, options({ waitMs: 1_500 })))).code).toBe('refresh_busy');
+    expect(await lease.stillMine()).toBe(true);
+    expect(JSON.parse((await one.get(key)) ?? '').beat).toBeGreaterThan(record.beat);
+    await lease.release();
   });
 
   it('is lost for good to whoever took it over', async () => {
     const late = await taken(one);
-    const later = () => late.until + CLOCK_TOLERANCE_MS + 1;
-    const lease = await taken(two, { now: later });
-    expect(await late.stillMine(Date.now())).toBe(false);
+    await one.delete(key);
+    const lease = await taken(two);
+    expect(await late.stillMine()).toBe(false);
     await late.release();
-    expect(await lease.stillMine(later())).toBe(true);
-    expect((await failureOf(taken(one, { now: later }))).code).toBe('refresh_busy');
+    expect(await lease.stillMine()).toBe(true);
+    expect((await failureOf(taken(one))).code).toBe('refresh_busy');
   });
 
-  it('is over at its end even if nobody takes it, and after its release', async () => {
+  it('is over after its release', async () => {
     const lease = await taken(one);
-    expect(await lease.stillMine(lease.until - 1)).toBe(true);
-    expect(await lease.stillMine(lease.until)).toBe(false);
     await lease.release();
-    expect(await lease.stillMine(Date.now())).toBe(false);
+    expect(await lease.stillMine()).toBe(false);
+  });
+
+  it('tells who holds it', async () => {
+    expect(await leaseHolder(one, key)).toBeUndefined();
+    const lease = await taken(one);
+    expect(await leaseHolder(two, key)).toEqual({ process: processMark(), isGone: false });
+    await lease.release();
+    expect(await leaseHolder(two, key)).toBeUndefined();
+    await leave({ started: '1' });
+    expect((await leaseHolder(two, key))?.isGone).toBe(true);
   });
 
   it('released twice is released once', async () => {
@@ -109,7 +161,7 @@ export function leaseContract(makePlace: () => Promise<Place>): void {
     await lease.release();
     const next = await taken(two);
     await lease.release();
-    expect(await next.stillMine(Date.now())).toBe(true);
+    expect(await next.stillMine()).toBe(true);
   });
 
   it('is not waited for by a call that is canceled', async () => {
@@ -121,13 +173,17 @@ export function leaseContract(makePlace: () => Promise<Place>): void {
     expect((await failureOf(taken(two, { signal: AbortSignal.abort() }))).code).toBe('canceled');
   });
 
-  it.each(['', 'null', '{}', '{"owner":1,"until":9e99,"fence":1}', '{"owner":"x","until":null,"fence":1}'])(
-    'is not kept from anybody by the record %j',
-    async (text) => {
-      await one.set(key, text);
-      expect((await taken(two)).fence).toBe(1);
-    },
-  );
+  it.each([
+    '',
+    'null',
+    '{}',
+    '{"owner":1,"fence":1,"beat":1,"ttlMs":9e99}',
+    '{"owner":"x","fence":1,"beat":1,"ttlMs":null}',
+    '{"owner":"x","fence":1,"until":9e99}',
+  ])('is not kept from anybody by the record %j', async (text) => {
+    await one.set(key, text);
+    expect((await taken(two)).fence).toBe(1);
+  });
 
   it('is one per key', async () => {
     await taken(one);

@@ -176,13 +176,8 @@ describe('tieline serve, asked to end', () => {
     expect(await text).toContain('data: ');
   });
 
-  it.each([
-    ['a call', '/thing', 0],
-    ['a sign-in', '/token', 2_000],
-  ])('gives up %s that the provider never answers', async (_, path, later) => {
-    // The token that the account was connected with is over by then.
-    await new Promise((resolve) => setTimeout(resolve, later));
-    const held = hold(path);
+  it('gives up a call that the provider never answers', async () => {
+    const held = hold('/thing');
     const failure = byMcp().catch((error: unknown) => error);
     await until(held.arrived, served.server.stderr);
     expect(await end()).toMatchObject(BY_ITSELF);

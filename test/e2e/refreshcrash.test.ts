@@ -3,8 +3,8 @@ import type { FaultName } from '../../src/sandbox/faulty/faultyoauth.ts';
 import { postgresIsAbsent, postgresPlace } from '../keystore/servers.ts';
 import { type Ground, makeGround, type Refresher, type Step } from './refresher.ts';
 
-/** Of the first owner. Long enough for a slow machine to get from the lease to the question within a fifth of it. */
-const LEASE_MS = 3_000;
+/** Of the first owner. Whoever sees that it lives, though stopped, waits ten times as long. */
+const LEASE_MS = 1_000;
 
 type Scenario = {
   /** Where the first owner stops; `asked` is while the provider has its request and keeps the answer. */

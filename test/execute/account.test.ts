@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { startSandbox } from '../../src/sandbox/sandbox.ts';
 import {
@@ -221,13 +222,15 @@ describe('a 401', () => {
   async function withOAuth(
     accepts: (token: string) => boolean,
     work: (call: Stage['call'], calls: () => string[]) => Promise<void>,
+    { seconds = 3_600, slowMs = 0 } = {},
   ) {
     let tokens = 0;
-    provider.answer(({ path, headers }) => {
+    provider.answer(async ({ path, headers }) => {
       if (path === '/token') {
         tokens += 1;
-        return { body: { access_token: `access-token-${tokens}`, token_type: 'Bearer', expires_in: 3_600 } };
+        return { body: { access_token: `access-token-${tokens}`, token_type: 'Bearer', expires_in: seconds } };
       }
+      await sleep(slowMs);
       const token = headers.authorization?.replace('Bearer ', '') ?? '';
       return accepts(token) ? { body: { token: 'accepted' } } : { status: 401, body: { message: `not ${token}` } };
     });
@@ -256,6 +259,30 @@ describe('a 401', () => {
         expect(calls().filter((it) => it.startsWith('/token'))).toHaveLength(1); // the first one came with the connect
         expect(calls().filter((it) => it.startsWith('/thing'))).toEqual(['/thing 1', '/thing 2']);
       },
+    );
+  });
+
+  it('of a token that ran out during a slow answer brings one more refresh', async () => {
+    await withOAuth(
+      (token) => token === 'access-token-3',
+      async (call, calls) => {
+        expect((await call('things.get')).data).toEqual({ token: 'accepted' });
+        expect(calls().filter((it) => it.startsWith('/thing'))).toEqual(['/thing 1', '/thing 2', '/thing 3']);
+      },
+      { seconds: 0.2, slowMs: 300 },
+    );
+  });
+
+  it('of tokens that never last as long as an answer takes asks for no new connect', async () => {
+    await withOAuth(
+      () => false,
+      async (call, calls) => {
+        const error = await failureOf(call('things.get'));
+        expect(error).toMatchObject({ code: 'token_rejected', message: expect.stringContaining('it ran out before') });
+        expect(error.hint).not.toMatch(/[Cc]onnect/);
+        expect(calls().filter((it) => it.startsWith('/thing'))).toHaveLength(3);
+      },
+      { seconds: 0.2, slowMs: 300 },
     );
   });
 

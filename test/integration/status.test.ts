@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Credential } from '../../src/auth/credential.ts';
-import { type Status, type StatusOptions, statusOf } from '../../src/integration/status.ts';
+import { renewingStatus, type Status, type StatusOptions, statusOf } from '../../src/integration/status.ts';
 
 const NOW = Date.UTC(2026, 4, 1, 12);
 const HOUR = 3_600_000;
@@ -242,5 +242,23 @@ describe('statusOf', () => {
         expect(status === 'reauth_required' || more.failure === undefined).toBe(true);
       }),
     );
+  });
+});
+
+describe('renewingStatus', () => {
+  const active: Status = { status: 'active', expiresAt: NOW };
+  const process = { host: 'alpha', pid: 42 };
+
+  it('tells since when and by which process an access is being renewed', () => {
+    expect(renewingStatus(active, NOW - 5_000, { process, isGone: false })).toMatchObject({
+      status: 'active',
+      cause: 'its access is being renewed since 2026-05-01 11:59:55 UTC, by process 42 on alpha',
+      at: NOW - 5_000,
+      expiresAt: NOW,
+    });
+  });
+
+  it.each([undefined, { process, isGone: true }])('tells that it was interrupted: %o', (holder) => {
+    expect(renewingStatus(active, NOW - 5_000, holder).cause).toMatch(/interrupted/);
   });
 });
