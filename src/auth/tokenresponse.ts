@@ -1,3 +1,4 @@
+import { parseJson } from '../json.ts';
 import type { HttpResponse } from '../network/send.ts';
 
 /** Seconds, a hundred years: what is longer means never, and would not stay a number once stored. */
@@ -52,7 +53,7 @@ export function parseTokenResponse({ bytes, headers }: HttpResponse): Record<str
     return Object.fromEntries(new URLSearchParams(text));
   }
   try {
-    const value: unknown = JSON.parse(text);
+    const value: unknown = parseJson(text);
     return value !== null && typeof value === 'object' && !Array.isArray(value) ? { ...value } : {};
   } catch {
     return {};

@@ -1,5 +1,6 @@
 import { hostOf } from '../connector/host.ts';
 import type { Values } from '../connector/values.ts';
+import { parseJson } from '../json.ts';
 import { soundsSecret } from './literal.ts';
 import { type Connection, isOwn, isSecretField, type OwnAuth } from './spec.ts';
 import { fieldsOf, namesIn, splitPath, withPlaces } from './template.ts';
@@ -145,7 +146,7 @@ const withQuotes = (text: string): string =>
 function jsonOf(text: string): unknown {
   for (const candidate of [text, withQuotes(text)]) {
     try {
-      return JSON.parse(candidate);
+      return parseJson(candidate);
     } catch {
       // the next one, or text it is
     }

@@ -1,3 +1,5 @@
+import { parseJson } from '../json.ts';
+
 const SECRET_NAME = /(?:secret|passw(?:or)?d|passphrase|api[_-]?key|private[_-]?key|token|authorization)$/i;
 /** Fields of auth options that hold a secret under a plainer name. */
 const OPTION_FIELDS = new Set(['key', 'value', 'secretAccessKey', 'sessionToken', 'cookie']);
@@ -29,7 +31,7 @@ const isLiteral = (value: unknown): boolean =>
 function parsed(text: string): unknown {
   if (/^\s*[[{]/.test(text)) {
     try {
-      return JSON.parse(text);
+      return parseJson(text);
     } catch {
       return undefined;
     }

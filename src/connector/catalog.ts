@@ -1,5 +1,6 @@
 import { basename, dirname } from 'node:path';
 import { isTielineError, TielineError } from '../errors.ts';
+import { shortened } from '../quoted.ts';
 import { type Action, LONGEST_TOOL_NAME, RESERVED_CONNECTOR, type Tool } from './action.ts';
 import { readChecked } from './compiled.ts';
 import { buildConnector, type Connector } from './connector.ts';
@@ -116,7 +117,7 @@ const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
 function unknownConnector(name: string, there: readonly string[]): never {
   const near = nearest(name, there);
-  throw new TielineError('connector_unknown', `there is no connector ${name}`, {
+  throw new TielineError('connector_unknown', `there is no connector ${shortened(name)}`, {
     hint: near ? `Did you mean ${near}?` : `Use one of: ${[...there].sort().join(', ')}`,
   });
 }

@@ -6,6 +6,7 @@ import type { Values } from '../connector/values.ts';
 import { isTielineError, TielineError } from '../errors.ts';
 import { signInKind } from '../execute/signin.ts';
 import { checkArguments } from '../execute/validate.ts';
+import { shortened } from '../quoted.ts';
 
 /** Credentials as a program gives them, taken apart. */
 export type Given = {
@@ -27,7 +28,7 @@ const TOKENS = { access_token: 'accessToken', refresh_token: 'refreshToken' } as
 export function readCredentials(connector: Connector, credentials: Values, key: string | undefined): Given {
   const named = key === undefined ? undefined : connector.options.get(key);
   if (key !== undefined && !named) {
-    throw new TielineError('arguments_invalid', `${connector.name} has no auth option ${key}`, {
+    throw new TielineError('arguments_invalid', `${connector.name} has no auth option ${shortened(key)}`, {
       hint: `Use one of: ${[...connector.options.keys()].join(', ')}`,
     });
   }
@@ -68,7 +69,7 @@ function readFor(option: AuthOption, credentials: Values): Given {
     else if (name === 'state' && isValues(value)) Object.assign(values, value);
     else if (isRenewed && isToken(name) && typeof value === 'string') values[TOKENS[name]] = value;
     else if (name !== 'expires_at') {
-      throw new TielineError('arguments_invalid', `${option.key} has no field ${name}`, {
+      throw new TielineError('arguments_invalid', `${option.key} has no field ${shortened(name)}`, {
         hint: `It takes: ${described(option)}`,
       });
     }

@@ -1,7 +1,9 @@
 import { createParser } from 'eventsource-parser';
 import type { RequestPlan } from '../connector/plan.ts';
+import { isTielineError, TielineError } from '../errors.ts';
 import type { Scripts } from '../expression/sandbox.ts';
 import type { Scope } from '../expression/template.ts';
+import { MOST_VALUES, parseUpstreamJson } from '../json.ts';
 import type { OnData } from '../network/send.ts';
 
 /** An event of a stream (WHATWG HTML §9.2), as expressions see it. */
@@ -28,14 +30,19 @@ export type EventStream = {
   read(text: string): StreamEvent[];
 };
 
+/** Events of one answer, at most: as many are read in some milliseconds. */
+const MOST_EVENTS = 20_000;
+
+/** Throws `upstream_invalid` and `response_too_large` for more than may be read. */
 export function openStream({ isLast, onEvent }: StreamOptions = {}): EventStream {
   let count = 0;
   let length: number | undefined;
   const decoder = new TextDecoder();
+  const taken = reader();
   const parser = createParser({
     onEvent(message) {
       if (length !== undefined) return;
-      const event = eventOf(message);
+      const event = taken(message);
       count += 1;
       onEvent?.(event, count);
       if (isLast?.(event)) length = count;
@@ -48,6 +55,7 @@ export function openStream({ isLast, onEvent }: StreamOptions = {}): EventStream
     },
     read(text) {
       const events: StreamEvent[] = [];
+      const eventOf = reader();
       createParser({ onEvent: (it) => void events.push(eventOf(it)) }).feed(text);
       if (length !== undefined) return events.slice(0, length);
       // Nothing was taken on the way, as of an answer that came compressed.
@@ -59,19 +67,29 @@ export function openStream({ isLast, onEvent }: StreamOptions = {}): EventStream
 
 type Message = { readonly event?: string | undefined; readonly id?: string | undefined; readonly data: string };
 
-const eventOf = ({ event = 'message', id, data }: Message): StreamEvent => ({
-  event,
-  ...(id !== undefined && { id }),
-  data: parsed(data),
-});
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return text;
-  }
+/** Reads the events of one answer, which together may be as many values as another answer. */
+function reader(): (message: Message) => StreamEvent {
+  let count = 0;
+  const left = { values: MOST_VALUES };
+  const parsed = (text: string): unknown => {
+    try {
+      return parseUpstreamJson(text, { left });
+    } catch (error) {
+      if (isTielineError(error)) throw error;
+      return text;
+    }
+  };
+  return ({ event = 'message', id, data }) => {
+    count += 1;
+    if (count > MOST_EVENTS) throw tooMany();
+    return { event, ...(id !== undefined && { id }), data: parsed(data) };
+  };
 }
+
+const tooMany = (): TielineError =>
+  new TielineError('response_too_large', `the provider answered with more than ${MOST_EVENTS} events`, {
+    hint: 'Ask for less at a time.',
+  });
 
 /** The stream that a request of a definition reads. `shown` is what its expressions see of an event. */
 export const streamOf = (

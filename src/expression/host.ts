@@ -1,4 +1,5 @@
 import { createHash, createHmac, randomBytes, randomUUID } from 'node:crypto';
+import { parseJson } from '../json.ts';
 import { readDate } from './date.ts';
 import { stripHtml } from './html.ts';
 
@@ -52,7 +53,7 @@ const HELPERS: Readonly<Record<string, Helper>> = {
 export function callHelper(name: string, argsJson: string): string {
   try {
     const helper = Object.hasOwn(HELPERS, name) ? HELPERS[name] : undefined;
-    const args: unknown = JSON.parse(argsJson);
+    const args: unknown = parseJson(argsJson);
     if (helper === undefined || !Array.isArray(args)) throw new TypeError(`no function ${name}`);
     return `=${JSON.stringify(helper(...args)) ?? ''}`;
   } catch (error) {

@@ -1,6 +1,7 @@
 import { TielineError } from '../errors.ts';
 import type { Principal } from '../integration/principal.ts';
 import { ensureUser, findUser, type User, unknownUser } from '../integration/user.ts';
+import { quoted } from '../quoted.ts';
 import { principalOf } from './caller.ts';
 import type { Backend, Caller } from './context.ts';
 
@@ -37,7 +38,7 @@ export async function customerOf(
 /** Throws `user_disabled`. */
 export function enabled(user: User): User {
   if (user.disabledAt === undefined) return user;
-  throw new TielineError('user_disabled', `the user ${JSON.stringify(user.identifier)} is disabled`, {
+  throw new TielineError('user_disabled', `the user ${quoted(user.identifier)} is disabled`, {
     hint: 'Enable the user first: PATCH /api/v1/users/{id} with disabled: false.',
   });
 }

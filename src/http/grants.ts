@@ -2,6 +2,7 @@ import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import { TielineError } from '../errors.ts';
 import { endGrantOf, type Grant, listGrants } from '../integration/grant.ts';
 import type { User } from '../integration/user.ts';
+import { quoted } from '../quoted.ts';
 import type { Backend, Caller, Env } from './context.ts';
 import { failures } from './problem.ts';
 import { json, router } from './router.ts';
@@ -54,7 +55,7 @@ export function grantRoutes({ engine }: Backend): OpenAPIHono<Env> {
     const user = userOnly(context.get('caller'));
     const { id } = context.req.valid('param');
     if (await endGrantOf(keystore, user, id)) return context.body(null, 204);
-    throw new TielineError('not_found', `there is no grant ${JSON.stringify(id)}`, {
+    throw new TielineError('not_found', `there is no grant ${quoted(id)}`, {
       hint: 'Look at the list of grants.',
     });
   });

@@ -15,6 +15,7 @@ import { checkIdentifier, type Integration, isPending } from '../integration/int
 import { locateIntegration } from '../integration/locator.ts';
 import { listUsers, readUser, type User } from '../integration/user.ts';
 import { userConnectors } from '../integration/userconnectors.ts';
+import { quoted } from '../quoted.ts';
 import { principalOf } from './caller.ts';
 import { connectorOfType } from './connectors.ts';
 import type { Backend, Caller, Env } from './context.ts';
@@ -136,7 +137,7 @@ export async function findIntegrationById({ engine }: Backend, caller: Caller, i
     const integration = all.items.find((it) => it.id === id);
     if (integration) return { user, who, integration, defaultId: all.default };
   }
-  throw new TielineError('integration_unknown', `there is no integration ${JSON.stringify(id)}`, {
+  throw new TielineError('integration_unknown', `there is no integration ${quoted(id)}`, {
     hint: 'Look at the list of integrations.',
   });
 }

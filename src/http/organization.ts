@@ -7,6 +7,7 @@ import {
   unknownOrganization,
   updateOrganization,
 } from '../integration/organization.ts';
+import { quoted } from '../quoted.ts';
 import { clientOnly } from './caller.ts';
 import type { Backend, Env } from './context.ts';
 import { failures } from './problem.ts';
@@ -119,7 +120,7 @@ export function organizationRoutes({ engine }: Backend): OpenAPIHono<Env> {
     const { organization: id } = clientOnly(context.get('caller'));
     const key = context.req.valid('param').id;
     if (await revokeClientKey(keystore, id, key)) return context.body(null, 204);
-    throw new TielineError('not_found', `there is no client API key ${JSON.stringify(key)}`, {
+    throw new TielineError('not_found', `there is no client API key ${quoted(key)}`, {
       hint: 'Look at the list of keys.',
     });
   });

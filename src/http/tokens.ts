@@ -10,6 +10,7 @@ import {
 } from '../integration/personaltoken.ts';
 import type { Scope } from '../integration/principal.ts';
 import type { User } from '../integration/user.ts';
+import { few, quoted } from '../quoted.ts';
 import type { Backend, Caller, Env } from './context.ts';
 import { failures } from './problem.ts';
 import { body, json, router } from './router.ts';
@@ -92,7 +93,7 @@ export function tokenRoutes({ engine }: Backend): OpenAPIHono<Env> {
     const user = userOnly(context.get('caller'));
     const { id } = context.req.valid('param');
     if (await revokePersonalToken(keystore, user, id)) return context.body(null, 204);
-    throw new TielineError('not_found', `there is no token ${JSON.stringify(id)}`, {
+    throw new TielineError('not_found', `there is no token ${quoted(id)}`, {
       hint: 'Look at the list of tokens.',
     });
   });
@@ -109,9 +110,10 @@ function userOnly(caller: Caller): User {
 
 function knownScopes(engine: Engine, given: readonly string[]): readonly Scope[] {
   const supported = supportedScopes(engine);
-  const unknown = given.filter((it) => !supported.some((scope) => scope === it));
+  const known = new Set<string>(supported);
+  const unknown = given.filter((it) => !known.has(it));
   if (unknown.length === 0) return supported.filter((it) => given.includes(it));
-  throw new TielineError('arguments_invalid', `these are no scopes here: ${unknown.join(', ')}`, {
+  throw new TielineError('arguments_invalid', `these are no scopes here: ${few(unknown)}`, {
     hint: `Choose from: ${supported.join(', ')}`,
   });
 }

@@ -2,6 +2,7 @@ import { TielineError } from '../errors.ts';
 import { changeRecord } from '../keystore/change.ts';
 import type { Keystore } from '../keystore/keystore.ts';
 import { storeKey } from '../keystore/store.ts';
+import { quoted } from '../quoted.ts';
 import { addToDirectory, newId, type Page, type Position, readDirectory } from './directory.ts';
 import { checkOrganizationName, isOwnName, skeletonOf } from './organizationname.ts';
 
@@ -115,6 +116,6 @@ const alike = (name: string, what: string): TielineError =>
 
 /** The same for one that is not there and for one that belongs to somebody else. */
 export const unknownOrganization = (id: string): TielineError =>
-  new TielineError('organization_unknown', `there is no organization ${JSON.stringify(id)} for this key`, {
+  new TielineError('organization_unknown', `there is no organization ${quoted(id)} for this key`, {
     hint: 'Use the id of an organization that the client API key belongs to.',
   });

@@ -1,4 +1,5 @@
 import { TielineError } from '../errors.ts';
+import { quoted } from '../quoted.ts';
 import { connectCommand, integrationsCommand } from './command.ts';
 import { type Integration, type Integrations, indexOf, isPending } from './integration.ts';
 
@@ -7,7 +8,7 @@ export function findIntegration(all: Integrations, connector: string, identifier
   const named = indexOf(all).byIdentifier.get(identifier.normalize('NFC'));
   if (named) return named;
   const there = all.items.map((it) => it.identifier);
-  throw new TielineError('integration_unknown', `${connector} has no integration ${JSON.stringify(identifier)}`, {
+  throw new TielineError('integration_unknown', `${connector} has no integration ${quoted(identifier)}`, {
     hint: there.length > 0 ? `Use one of: ${there.join(', ')}` : connectHint(connector),
   });
 }

@@ -2,6 +2,7 @@ import { TielineError } from '../errors.ts';
 import { changeRecord, keepsChanging } from '../keystore/change.ts';
 import type { Keystore } from '../keystore/keystore.ts';
 import { storeKey } from '../keystore/store.ts';
+import { quoted } from '../quoted.ts';
 import { addToDirectory, newId, type Position, readDirectory, removeFromDirectory } from './directory.ts';
 import { hashSecret, isSecret, newSecret } from './issuedsecret.ts';
 
@@ -57,7 +58,7 @@ export async function createUser(
     hash,
   };
   if (await claim(keystore, user)) return { user, secret };
-  throw new TielineError('user_exists', `there already is a user ${JSON.stringify(identifier)}`, {
+  throw new TielineError('user_exists', `there already is a user ${quoted(identifier)}`, {
     hint: 'Use another identifier, or a new secret for the one that is there.',
   });
 }
@@ -101,6 +102,8 @@ export async function findUser(
   organization: string,
   identifier: string,
 ): Promise<User | undefined> {
+  // None has such a name, and what is not there is remembered too.
+  if (identifier.length > LONGEST_IDENTIFIER) return undefined;
   const pointer = await keystore.recall<string>(identifierKey(organization, identifier));
   return pointer && readUser(keystore, organization, pointer.value);
 }
@@ -167,6 +170,6 @@ const change = (keystore: Keystore, { organization, id }: User, rule: (user: Use
 
 /** The same for one that is not there and for one of another organization. */
 export const unknownUser = (name: string): TielineError =>
-  new TielineError('user_unknown', `there is no user ${JSON.stringify(name)}`, {
+  new TielineError('user_unknown', `there is no user ${quoted(name)}`, {
     hint: 'Create the user first, or look at the list of users.',
   });

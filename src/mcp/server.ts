@@ -3,6 +3,7 @@ import { isTielineError } from '../errors.ts';
 import type { Engine } from '../execute/engine.ts';
 import type { Principal } from '../integration/principal.ts';
 import { log } from '../log.ts';
+import { shortened } from '../quoted.ts';
 import { withoutTokens } from '../tokenshape.ts';
 import { version } from '../version.ts';
 import { accountToolNamed } from './accounttools.ts';
@@ -54,7 +55,7 @@ export function mcpServer(engine: Engine, who: Principal, options: ServerOptions
       const known = server.getClientCapabilities() ?? told?.capabilities;
       return extension.call(request, context, { who, capabilities: known });
     }
-    if (!isOwn) throw new ProtocolError(ProtocolErrorCode.InvalidParams, `Unknown tool: ${name}`);
+    if (!isOwn) throw new ProtocolError(ProtocolErrorCode.InvalidParams, `Unknown tool: ${shortened(name)}`);
     const peer = peerOf(server, context, told);
     return (await answerToolCall(engine, who, { name, args, peer, request: context.mcpReq, link, patience })) as never;
   });

@@ -1,4 +1,5 @@
 import { TielineError } from '../errors.ts';
+import { parseJson } from '../json.ts';
 import { type Failure, failureOf, lostOf } from './failure.ts';
 import { type AttemptOptions, readAttempts, readBaseUrl, readToken, type ServerOptions } from './options.ts';
 import { type Effect, mayRepeat, waitOf } from './retry.ts';
@@ -116,7 +117,7 @@ function readResponse(response: Response, text: string): { value: unknown } | Fa
   const isJson = /\bjson\b/.test(headers.get('content-type') ?? '');
   let body: unknown;
   try {
-    body = isJson ? JSON.parse(text) : undefined;
+    body = isJson ? parseJson(text) : undefined;
   } catch {
     body = undefined;
   }

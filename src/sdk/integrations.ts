@@ -1,4 +1,5 @@
 import { isTielineError, TielineError } from '../errors.ts';
+import { quoted } from '../quoted.ts';
 import type { Api } from './api.ts';
 import type { ConnectorName } from './catalog.ts';
 import { readAll } from './page.ts';
@@ -99,7 +100,7 @@ export function openIntegrations(api: Api, customer: string | undefined): Integr
         hint: names === '' ? 'Link an account first.' : `Name one of: ${names}`,
       });
     }
-    throw new TielineError('integration_unknown', `${connector} has no account ${JSON.stringify(identifier)}`, {
+    throw new TielineError('integration_unknown', `${connector} has no account ${quoted(identifier)}`, {
       hint: names === '' ? 'Link an account first.' : `Use one of: ${names}`,
     });
   }

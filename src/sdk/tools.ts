@@ -1,4 +1,5 @@
 import { TielineError } from '../errors.ts';
+import { shortened } from '../quoted.ts';
 import type { ActionInfo, ConnectorInfo, JsonSchema } from './catalog.ts';
 import { type AnyConnector, answerFor, type ToolOptions } from './toolanswer.ts';
 
@@ -35,7 +36,7 @@ export async function openaiTools(connector: AnyConnector, options: ToolOptions 
     })),
     async call(name, args) {
       const found = pairs.find(({ action }) => action.tool === name);
-      if (!found) throw new TielineError('action_unknown', `there is no tool ${name}`);
+      if (!found) throw new TielineError('action_unknown', `there is no tool ${shortened(name)}`);
       return answerFor(connector, found.entity, found.action, args, options);
     },
   };

@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import { parseUpstreamJson } from '../json.ts';
 import { exact, isoTime, toJson } from './value.ts';
 
 type Read = (text: string) => unknown;
@@ -6,6 +7,7 @@ type Read = (text: string) => unknown;
 const TEXT: Read = (text) => text;
 const NUMBER: Read = (text) => toJson(Number(text));
 const WHOLE: Read = (text) => exact(BigInt(text));
+const JSON_TEXT: Read = (text) => parseUpstreamJson(text);
 const BYTES: Read = (text) => toJson(Buffer.from(text.slice(2), 'hex'));
 
 /** By the object ID of the type and that of its arrays (pg_type.dat); every other type stays the text it came as. */
@@ -18,8 +20,8 @@ const READERS: readonly (readonly [type: number, array: number, read: Read])[] =
   [26, 1028, NUMBER],
   [700, 1021, NUMBER],
   [701, 1022, NUMBER],
-  [114, 199, JSON.parse],
-  [3802, 3807, JSON.parse],
+  [114, 199, JSON_TEXT],
+  [3802, 3807, JSON_TEXT],
   [1114, 1115, isoTime],
   [1184, 1185, isoTime],
   [25, 1009, TEXT],

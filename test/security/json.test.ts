@@ -72,12 +72,12 @@ describe('hostile JSON', () => {
   });
 
   it('that is as deep as may be is data, all the way', async () => {
-    answerWith(nested(500));
+    answerWith(nested(128));
     for (const action of ACTIONS) {
       const answer = resultAnswer(await stage.call(`things.${action}`));
       expect(JSON.stringify(answer).length).toBeGreaterThan(1_000);
     }
-    answerWith(nested(502));
+    answerWith(nested(129));
     expect((await failureOf(stage.call('things.get'))).code).toBe('upstream_invalid');
   });
 

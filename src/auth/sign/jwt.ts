@@ -1,5 +1,6 @@
 import type { JsonWebKey, KeyObject } from 'node:crypto';
 import type { TielineError } from '../../errors.ts';
+import { parseJson } from '../../json.ts';
 import { isPem, privateKeyOf, type SecretEncoding, secretBytes, unfit } from './key.ts';
 
 export type JwtAlgorithm = 'HS256' | 'HS384' | 'HS512' | 'RS256' | 'PS256' | 'ES256' | 'EdDSA';
@@ -81,7 +82,7 @@ function signingKey({ alg, key, keyEncoding, kid }: JwtSpec): { key: KeyObject |
 function parsedJwk(text: string): JsonWebKey | undefined {
   if (!text.trimStart().startsWith('{')) return undefined;
   try {
-    const value: unknown = JSON.parse(text);
+    const value: unknown = parseJson(text);
     return isJwk(value) ? value : undefined;
   } catch {
     return undefined;

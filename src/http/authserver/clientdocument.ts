@@ -1,6 +1,7 @@
 import { BoundedMap, bound } from '../../bounded.ts';
 import { isTielineError } from '../../errors.ts';
 import type { Engine } from '../../execute/engine.ts';
+import { parseJson } from '../../json.ts';
 import { log } from '../../log.ts';
 import { Overtaken, Turnover } from '../../turnover.ts';
 import { readClientMetadata } from './client.ts';
@@ -65,7 +66,7 @@ async function fetchClientDocument(
     if (!/^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i.test(String(headers['content-type'] ?? ''))) {
       return refuse(address, 'it is not JSON by its content type');
     }
-    const document: unknown = JSON.parse(Buffer.from(bytes).toString('utf8'));
+    const document: unknown = parseJson(Buffer.from(bytes).toString('utf8'));
     const read = readClientMetadata(document);
     if ('problem' in read) return refuse(address, read.problem);
     const { client_id: id, client_secret: secret } = document as Record<string, unknown>;

@@ -8,6 +8,7 @@ import { addPendingIntegration, readIntegrations } from '../../integration/accou
 import { checkIdentifier, isPending } from '../../integration/integration.ts';
 import { readOrganization } from '../../integration/organization.ts';
 import type { Principal } from '../../integration/principal.ts';
+import { quoted } from '../../quoted.ts';
 import { connectorOfType } from '../connectors.ts';
 import type { Backend, Caller, Env } from '../context.ts';
 import { customerOf } from '../customer.ts';
@@ -178,13 +179,9 @@ async function whose(backend: Backend, caller: Caller, connector: Connector, it:
     });
   }
   if (it.customer_name === undefined || it.customer_name === user.identifier) return who;
-  throw new TielineError(
-    'integration_unknown',
-    `there is no integration ${JSON.stringify(it.reconnect)} of that user`,
-    {
-      hint: 'Look at the list of integrations.',
-    },
-  );
+  throw new TielineError('integration_unknown', `there is no integration ${quoted(it.reconnect)} of that user`, {
+    hint: 'Look at the list of integrations.',
+  });
 }
 
 async function checkFree({ engine }: Backend, who: Principal, connector: Connector, name: string): Promise<void> {
