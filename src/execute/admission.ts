@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { bound } from '../bounded.ts';
 import type { Values } from '../connector/values.ts';
 import { TielineError } from '../errors.ts';
-import { Places } from '../network/places.ts';
+import { Places } from '../places.ts';
 
 export type AdmissionLimits = {
   /** Calls under way in this process, with those that wait. Default 2,000, fewer where few files may be open. */

@@ -1,9 +1,9 @@
 import { bound, sizeOfText } from '../bounded.ts';
 import { LONGEST_CALL_MS } from '../deadline.ts';
 import { originalOf, TielineError } from '../errors.ts';
+import { Places } from '../places.ts';
 import { exchange, type HttpRequest, type HttpResponse, type OnData, type Timeouts } from './exchange.ts';
 import { exemption, type GuardOptions, hostnameOf, type NetworkPolicy, portOf } from './guard.ts';
-import { Places } from './places.ts';
 import { agentPool, type TlsMaterial } from './tls.ts';
 
 export type { HttpRequest, HttpResponse, OnData, Timeouts } from './exchange.ts';

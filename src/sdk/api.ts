@@ -1,5 +1,4 @@
 import { TielineError } from '../errors.ts';
-import { parseJson } from '../json.ts';
 import { type Failure, failureOf, lostOf } from './failure.ts';
 import { type AttemptOptions, readAttempts, readBaseUrl, readToken, type ServerOptions } from './options.ts';
 import { type Effect, mayRepeat, waitOf } from './retry.ts';
@@ -117,7 +116,7 @@ function readResponse(response: Response, text: string): { value: unknown } | Fa
   const isJson = /\bjson\b/.test(headers.get('content-type') ?? '');
   let body: unknown;
   try {
-    body = isJson ? parseJson(text) : undefined;
+    body = isJson ? JSON.parse(text) : undefined;
   } catch {
     body = undefined;
   }

@@ -1,5 +1,4 @@
 import { isTielineError, TielineError } from '../errors.ts';
-import { quoted } from '../quoted.ts';
 import type { Api } from './api.ts';
 import type { ConnectorName } from './catalog.ts';
 import { readAll } from './page.ts';
@@ -100,7 +99,7 @@ export function openIntegrations(api: Api, customer: string | undefined): Integr
         hint: names === '' ? 'Link an account first.' : `Name one of: ${names}`,
       });
     }
-    throw new TielineError('integration_unknown', `${connector} has no account ${quoted(identifier)}`, {
+    throw new TielineError('integration_unknown', `${connector} has no account ${JSON.stringify(identifier)}`, {
       hint: names === '' ? 'Link an account first.' : `Use one of: ${names}`,
     });
   }

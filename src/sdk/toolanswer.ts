@@ -1,5 +1,4 @@
 import { isTielineError } from '../errors.ts';
-import { parseJson } from '../json.ts';
 import type { ActionInfo, ConnectorInfo } from './catalog.ts';
 import type { ConnectorClient } from './connector.ts';
 import type { FileContent, Result } from './result.ts';
@@ -45,7 +44,7 @@ export async function answerFor(
 
 function readArguments(text: string): Values | undefined {
   try {
-    const value: unknown = text.trim() === '' ? {} : parseJson(text);
+    const value: unknown = text.trim() === '' ? {} : JSON.parse(text);
     return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Values) : undefined;
   } catch {
     return undefined;

@@ -1,5 +1,4 @@
 import { TielineError } from '../errors.ts';
-import { shortened } from '../quoted.ts';
 import type { ActionInfo, ConnectorInfo, JsonSchema } from './catalog.ts';
 import { type AnyConnector, answerFor, type ToolOptions } from './toolanswer.ts';
 
@@ -36,7 +35,7 @@ export async function openaiTools(connector: AnyConnector, options: ToolOptions 
     })),
     async call(name, args) {
       const found = pairs.find(({ action }) => action.tool === name);
-      if (!found) throw new TielineError('action_unknown', `there is no tool ${shortened(name)}`);
+      if (!found) throw new TielineError('action_unknown', `there is no tool ${name}`);
       return answerFor(connector, found.entity, found.action, args, options);
     },
   };

@@ -1,4 +1,4 @@
-import { TielineError } from '../errors.ts';
+import { TielineError } from './errors.ts';
 
 export type PlaceLimits = {
   /** The most under way at once under one name. */

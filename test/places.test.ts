@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { ByteBudget } from '../../src/network/budget.ts';
-import { once } from '../../src/network/once.ts';
-import { Places } from '../../src/network/places.ts';
-import { Overtaken, Turnover } from '../../src/turnover.ts';
+import { ByteBudget } from '../src/network/budget.ts';
+import { once } from '../src/network/once.ts';
+import { Places } from '../src/places.ts';
+import { Overtaken, Turnover } from '../src/turnover.ts';
 
 const places = (limits: Partial<ConstructorParameters<typeof Places>[1]> = {}) =>
   new Places('tests', { most: 2, waiting: { each: 3, all: 4 }, bytes: 100, ...limits });
