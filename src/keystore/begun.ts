@@ -1,6 +1,6 @@
 import { constants } from 'node:fs';
 import { open, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { isAbsolute, join, relative, resolve } from 'node:path';
 import { TielineError } from '../errors.ts';
 import { log } from '../log.ts';
 import { fileOfStore } from './open.ts';
@@ -12,10 +12,16 @@ import { shownUrl } from './server.ts';
  */
 const fileIn = (home: string): string => join(home, 'stores');
 
-/** What a store is known by: its URL without user, password and settings of the connection. */
-export function nameOfStore(url: string): string {
+/**
+ * What a store is known by: its URL without user, password and settings of the connection. A file in the data folder is
+ * named from there, as the folder may be moved or copied.
+ */
+export function nameOfStore(url: string, home: string): string {
   const file = fileOfStore(url);
-  if (file !== undefined) return `sqlite:${file}`;
+  if (file !== undefined) {
+    const inHome = relative(resolve(home), file);
+    return `sqlite:${inHome.startsWith('..') || isAbsolute(inHome) ? file : inHome}`;
+  }
   const parameters = URL.canParse(url) ? new URL(url).searchParams : new URLSearchParams();
   const part = parameters.get('prefix') ?? parameters.get('schema');
   return part === null ? shownUrl(url) : `${shownUrl(url)}?${part}`;

@@ -277,7 +277,7 @@ export async function openKeystore(options: { home: string; env: NodeJS.ProcessE
   const home = resolve(options.home);
   await makeHome(home);
   const storeUrl = options.env.TIELINE_STORE?.trim() || `sqlite:${join(home, 'tieline.db')}`;
-  const name = nameOfStore(storeUrl);
+  const name = nameOfStore(storeUrl, home);
   const isLasting = !/^memory:/i.test(storeUrl);
   const before = isLasting ? await readBegun(home, name) : undefined;
   // Whoever makes a key has made the store before.
