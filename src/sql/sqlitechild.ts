@@ -1,4 +1,5 @@
-import { fork } from 'node:child_process';
+import { type ChildProcess, fork } from 'node:child_process';
+import { constants, setPriority } from 'node:os';
 import { join } from 'node:path';
 import { nextTick } from 'node:process';
 import { isErrorCode, TielineError } from '../errors.ts';
@@ -18,6 +19,7 @@ export function childSession(file: string, options: Pick<Job, 'reads' | 'timeout
     serialization: 'advanced',
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
   });
+  yieldToOthers(child);
   let isEnded = false;
   const end = () => {
     isEnded = true;
@@ -44,6 +46,15 @@ export function childSession(file: string, options: Pick<Job, 'reads' | 'timeout
     },
     close: end,
   };
+}
+
+/** Whoever runs long statements does so with what is left of the processor. Windows may refuse, which does no harm. */
+function yieldToOthers({ pid }: ChildProcess): void {
+  try {
+    if (pid !== undefined) setPriority(pid, constants.priority.PRIORITY_LOW);
+  } catch {
+    // then it is as important as its parent
+  }
 }
 
 function failure({ message, errcode, code, hint }: Extract<Answer, { message: string }>): Error {
