@@ -1,3 +1,4 @@
+import { bound } from './bounded.ts';
 import type { Values } from './connector/values.ts';
 import { TielineError } from './errors.ts';
 import { shortened } from './quoted.ts';
@@ -10,6 +11,13 @@ export const LONGEST_URL = 2_048;
 export const LONGEST_VALUE = 64 * 1024;
 /** Characters of all of them together, at most. */
 export const LARGEST_VALUES = 256 * 1024;
+
+bound({
+  name: 'values of one credential, of one app or of the settings of one account',
+  entries: LARGEST_VALUES / 8,
+  bytes: 2 * LARGEST_VALUES,
+  atBound: 'they are refused with arguments_invalid',
+});
 
 /** Throws `arguments_invalid` for a text that is longer; `field` is what the caller knows it as. */
 export function checkLength(field: string, text: unknown, most = LONGEST_NAME): void {

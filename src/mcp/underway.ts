@@ -4,7 +4,7 @@ const BOUND = bound({
   name: 'requests of a stdio client under way',
   entries: 1_000,
   bytes: 64 * 1024 * 1024,
-  atBound: 'No more is read before some of them are answered.',
+  atBound: 'no more is read before some of them are answered',
 });
 
 type Id = string | number;

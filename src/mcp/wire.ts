@@ -12,13 +12,13 @@ const LINE = bound({
   name: 'a line of a stdio client',
   entries: 1,
   bytes: 10 * 1024 * 1024,
-  atBound: 'A longer one is skipped to its end, and answered with an error of JSON-RPC.',
+  atBound: 'a longer one is skipped to its end, and answered with an error of JSON-RPC',
 });
 const UNREAD = bound({
   name: 'answers that a stdio client has not read',
   entries: 1,
   bytes: 1024 * 1024,
-  atBound: 'No more requests are read before it has read them all.',
+  atBound: 'no more requests are read before it has read them',
 });
 
 /** Takes a message, not looked at yet, and tells whether it will be answered by `write`. */
