@@ -1,5 +1,4 @@
 import { bound } from './bounded.ts';
-import type { Values } from './connector/values.ts';
 import { TielineError } from './errors.ts';
 import { shortened } from './quoted.ts';
 
@@ -18,6 +17,8 @@ bound({
   bytes: 2 * LARGEST_VALUES,
   atBound: 'they are refused with arguments_invalid',
 });
+
+type Values = Readonly<Record<string, unknown>>;
 
 /** Throws `arguments_invalid` for a text that is longer; `field` is what the caller knows it as. */
 export function checkLength(field: string, text: unknown, most = LONGEST_NAME): void {
