@@ -1,4 +1,5 @@
 import * as oauth from 'oauth4webapi';
+import { bound } from '../bounded.ts';
 import type { Method } from '../connector/authspec.ts';
 import type { Scripts } from '../expression/sandbox.ts';
 import type { Scope } from '../expression/template.ts';
@@ -58,7 +59,7 @@ export function oauthClient(config: OAuthConfig, tokenUri: string, context: Clie
       secrets.keep([...parameters].flatMap(([name, value]) => (SECRET_PARAMETERS.has(name) ? [value] : [])));
       const request = tokenRequestOf(config, new URL(url), init.headers, parameters);
       const tls = config.trustedCa ? { tls: { ca: config.trustedCa } } : {};
-      last.response = await send(request, { signal, maxBytes: LARGEST_TOKEN_RESPONSE, ...tls });
+      last.response = await send(request, { signal, maxBytes: TOKEN_RESPONSE.bytes, ...tls });
       const { status, headers } = last.response;
       last.answer = { status, headers, body: parseTokenResponse(last.response) };
       last.reading = readAnswer(config, { response: last.answer, ...(callback && { callback }) }, context);
@@ -86,7 +87,12 @@ export function oauthClient(config: OAuthConfig, tokenUri: string, context: Clie
   };
 }
 
-const LARGEST_TOKEN_RESPONSE = 256 * 1024;
+const TOKEN_RESPONSE = bound({
+  name: 'an answer of a token endpoint',
+  entries: 1,
+  bytes: 256 * 1024,
+  atBound: 'the sign-in or the refresh fails',
+});
 
 /** What a provider may repeat in its answer, and nobody is to read there. */
 const SECRET_PARAMETERS = new Set([

@@ -14,6 +14,7 @@ import { loadSandbox, Scripts } from '../expression/sandbox.ts';
 import { addIntegration, connectPending, readIntegrations, reconnectIntegration } from '../integration/accounts.ts';
 import { checkIdentifier, type Integration, isPending, type LinkedReach } from '../integration/integration.ts';
 import type { Principal } from '../integration/principal.ts';
+import { checkLength, checkValues } from '../limits.ts';
 import { log } from '../log.ts';
 import { type Account, openAccount } from './account.ts';
 import { accountSecrets } from './accountsecrets.ts';
@@ -57,6 +58,11 @@ export type Connected = { readonly integration: Integration; readonly isDefault:
  */
 export async function connectAccount(engine: Engine, who: Principal, wanted: ConnectInput): Promise<Connected> {
   await loadSandbox();
+  checkLength('connector', wanted.connector);
+  checkLength('identifier', wanted.identifier);
+  checkLength('option', wanted.option);
+  checkValues(wanted.input, 'the connection parameters');
+  if (wanted.settings) checkValues(wanted.settings, 'the settings');
   const connector = engine.catalog.connector(wanted.connector);
   const option = optionNamed(connector, wanted.option);
   const app = await engine.app(connector.name, who.organization);

@@ -10,6 +10,7 @@ import { readIntegrations } from '../integration/accounts.ts';
 import { accountLabel, type Integration } from '../integration/integration.ts';
 import type { Principal } from '../integration/principal.ts';
 import { resolveIntegration } from '../integration/resolve.ts';
+import { checkLength } from '../limits.ts';
 import { openAccount } from './account.ts';
 import { sizeOfValues, usualAdmission } from './admission.ts';
 import { audited } from './audit.ts';
@@ -50,8 +51,12 @@ export async function execute(engine: Engine, who: Principal, call: Call): Promi
 }
 
 /** The same, for whoever writes the result as JSON. */
-export function executeToJson(engine: Engine, who: Principal, call: Call): Promise<OutcomeJson> {
+export async function executeToJson(engine: Engine, who: Principal, call: Call): Promise<OutcomeJson> {
   const { connector: name, entity, action: wanted } = call;
+  checkLength('connector', name);
+  checkLength('entity', entity);
+  checkLength('action', wanted);
+  checkLength('integration', call.identifier);
   return audited(engine, who, { connector: name, entity, action: wanted }, async (note) => {
     const endsAt = performance.now() + LONGEST_CALL_MS;
     const leave = admissionOf(engine).enter(`${who.organization} ${who.user}`);

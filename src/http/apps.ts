@@ -9,10 +9,10 @@ import { clientOnly } from './caller.ts';
 import { callbackUrl } from './connect/choices.ts';
 import { connectorOfType } from './connectors.ts';
 import type { Backend, Env } from './context.ts';
+import { nameParams as params, plainValues } from './fields.ts';
 import { failures } from './problem.ts';
 import { body, json, router } from './router.ts';
 
-const values = z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]));
 const app = z
   .object({
     schema: z.record(z.string(), z.unknown()).openapi({ description: 'JSON Schema of its parameters' }),
@@ -21,7 +21,6 @@ const app = z
     redirect_uri: z.url().openapi({ description: 'The address that the provider has to allow for it' }),
   })
   .openapi('App');
-const params = z.object({ name: z.string() });
 const tags = ['Connectors'];
 
 const routes = {
@@ -38,7 +37,7 @@ const routes = {
     path: '/connectors/{name}/app',
     tags,
     summary: 'Use an OAuth app of your own instead of the operator’s',
-    request: { params, ...body(values, 'Its parameters, such as client ID and secret') },
+    request: { params, ...body(plainValues, 'Its parameters, such as client ID and secret') },
     responses: { 200: json(app, 'The app'), ...failures(403, 404) },
   }),
   remove: createRoute({

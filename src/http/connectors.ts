@@ -6,6 +6,7 @@ import { isTielineError } from '../errors.ts';
 import { isAllowed } from '../execute/policy.ts';
 import { signInKind } from '../execute/signin.ts';
 import type { Backend, Env } from './context.ts';
+import { nameParams } from './fields.ts';
 import { failures } from './problem.ts';
 import { json, router } from './router.ts';
 
@@ -66,7 +67,7 @@ const routes = {
     path: '/connectors/{name}',
     tags: ['Connectors'],
     summary: 'One connector with its entities, actions and ways to connect',
-    request: { params: z.object({ name: z.string() }) },
+    request: { params: nameParams },
     responses: { 200: json(connector, 'The connector'), ...failures(404) },
   }),
 };

@@ -6,6 +6,7 @@ import { isTielineError, TielineError } from '../errors.ts';
 import { optionNamed } from '../execute/connect.ts';
 import { signInKind } from '../execute/signin.ts';
 import { checkArguments } from '../execute/validate.ts';
+import { few } from '../quoted.ts';
 
 /**
  * The auth option that credentials are for: the one named, else the first that knows all their fields and has what it
@@ -33,7 +34,7 @@ function problemOf(option: AuthOption, credentials: Values): string | undefined 
   const { fields } = formOf(schema);
   // A schema that does not forbid other fields would take those of another option.
   const others = Object.keys(credentials).filter((name) => !fields[name]);
-  if (others.length > 0) return `${others.join(', ')} not known`;
+  if (others.length > 0) return `${few(others)} not known`;
   try {
     checkArguments(schema, credentials, 'it');
     return undefined;

@@ -4,14 +4,15 @@ import type { Outcome } from '../execute/result.ts';
 import { connectorOfType } from './connectors.ts';
 import type { Backend, Env } from './context.ts';
 import { customerOf } from './customer.ts';
+import { idParams, nameParams, name as text } from './fields.ts';
 import { findIntegrationById } from './integrations.ts';
 import { failures } from './problem.ts';
 import { body, json, router } from './router.ts';
 
 const call = z.object({
-  entity: z.string().min(1).openapi({ example: 'messages' }),
-  action: z.string().min(1).openapi({ example: 'list' }),
-  params: z.record(z.string(), z.unknown()).default({}),
+  entity: text.min(1).openapi({ example: 'messages' }),
+  action: text.min(1).openapi({ example: 'list' }),
+  params: z.record(text, z.unknown()).default({}),
 });
 
 const result = z
@@ -35,7 +36,7 @@ const routes = {
     path: '/integrations/connectors/{id}/execute',
     tags: ['Execution'],
     summary: 'Run an action as an integration',
-    request: { params: z.object({ id: z.string() }), ...body(call, 'What to run') },
+    request: { params: idParams, ...body(call, 'What to run') },
     responses: { 200: json(result, 'What came of it'), ...calls },
   }),
   byConnector: createRoute({
@@ -44,8 +45,8 @@ const routes = {
     tags: ['Execution'],
     summary: 'Run an action as the user’s default integration, or the one of an identifier',
     request: {
-      params: z.object({ name: z.string() }),
-      ...body(call.extend({ identifier: z.string().optional(), customer_name: z.string().optional() }), 'What to run'),
+      params: nameParams,
+      ...body(call.extend({ identifier: text.optional(), customer_name: text.optional() }), 'What to run'),
     },
     responses: { 200: json(result, 'What came of it'), ...calls },
   }),

@@ -4,6 +4,7 @@ import { endGrantOf, type Grant, listGrants } from '../integration/grant.ts';
 import type { User } from '../integration/user.ts';
 import { quoted } from '../quoted.ts';
 import type { Backend, Caller, Env } from './context.ts';
+import { idParams } from './fields.ts';
 import { failures } from './problem.ts';
 import { json, router } from './router.ts';
 import { scopeSchema } from './scopes.ts';
@@ -36,7 +37,7 @@ const routes = {
     path: '/grants/{id}',
     tags,
     summary: 'End a grant, and with it the tokens of the client',
-    request: { params: z.object({ id: z.string() }) },
+    request: { params: idParams },
     responses: { 204: { description: 'Ended' }, ...failures(403, 404) },
   }),
 };

@@ -21,6 +21,7 @@ import { connectorOfType } from './connectors.ts';
 import type { Backend, Caller, Env } from './context.ts';
 import { optionFor } from './credentials.ts';
 import { type Customer, customerOf, enabled } from './customer.ts';
+import { idParams as params, name as text, values } from './fields.ts';
 import { type IntegrationView, integrationSchema, integrationView } from './integrationview.ts';
 import { openPosition, pageOf, pageQuery, sealPosition } from './page.ts';
 import { failures } from './problem.ts';
@@ -29,8 +30,6 @@ import { readSettings } from './settings.ts';
 
 const PATH = '/integrations/connectors';
 const tags = ['Integrations'];
-const params = z.object({ id: z.string() });
-const values = z.record(z.string(), z.unknown());
 
 const routes = {
   create: createRoute({
@@ -40,10 +39,10 @@ const routes = {
     summary: 'Link an account with credentials that are there already. They are tried first, and never shown again.',
     request: body(
       z.object({
-        customer_name: z.string().optional().openapi({ description: 'The user; made on first mention.' }),
-        connector_type: z.string().openapi({ example: 'gmail' }),
-        name: z.string().optional().openapi({ description: 'Identifier; who the account is by default.' }),
-        auth_option: z.string().optional(),
+        customer_name: text.optional().openapi({ description: 'The user; made on first mention.' }),
+        connector_type: text.openapi({ example: 'gmail' }),
+        name: text.optional().openapi({ description: 'Identifier; who the account is by default.' }),
+        auth_option: text.optional(),
         credentials: values.default({}),
         replication_config: values.optional().openapi({ description: 'Settings of the integration.' }),
       }),
@@ -57,7 +56,7 @@ const routes = {
     tags,
     summary: 'Integrations of one user, or of all',
     request: {
-      query: pageQuery.extend({ customer_name: z.string().optional(), connector_type: z.string().optional() }),
+      query: pageQuery.extend({ customer_name: text.optional(), connector_type: text.optional() }),
     },
     responses: { 200: json(pageOf(integrationSchema), 'Integrations'), ...failures(404) },
   }),
@@ -78,7 +77,7 @@ const routes = {
       params,
       ...body(
         z.object({
-          identifier: z.string().optional(),
+          identifier: text.optional(),
           is_default: z.literal(true).optional(),
           disabled: z.boolean().optional(),
         }),
@@ -108,7 +107,7 @@ const routes = {
     summary: 'Put new credentials of the same account under it',
     request: {
       params,
-      ...body(z.object({ auth_option: z.string().optional(), credentials: values.default({}) }), 'New credentials'),
+      ...body(z.object({ auth_option: text.optional(), credentials: values.default({}) }), 'New credentials'),
     },
     responses: { 200: json(integrationSchema, 'The integration'), ...failures(404, 409, 422, 502) },
   }),

@@ -10,11 +10,12 @@ import {
 import { quoted } from '../quoted.ts';
 import { clientOnly } from './caller.ts';
 import type { Backend, Env } from './context.ts';
+import { address, idParams, name as text } from './fields.ts';
 import { failures } from './problem.ts';
 import { isWebRedirect } from './redirecturi.ts';
 import { json, router } from './router.ts';
 
-const redirectUrl = z.string().max(2_000).refine(isWebRedirect, 'is https, or http to this machine');
+const redirectUrl = address.refine(isWebRedirect, 'is https, or http to this machine');
 
 const organization = z
   .object({
@@ -45,7 +46,7 @@ const routes = {
         required: true,
         ...json(
           z.object({
-            name: z.string().min(1).max(200).optional(),
+            name: text.min(1).optional(),
             redirect_urls: z.array(redirectUrl).max(50).optional(),
           }),
           'What changes',
@@ -66,7 +67,7 @@ const routes = {
     path: '/client-keys',
     tags: ['Organization'],
     summary: 'One more client API key. Its text is shown this once.',
-    request: { body: { required: true, ...json(z.object({ name: z.string().min(1).max(200) }), 'What it is for') } },
+    request: { body: { required: true, ...json(z.object({ name: text.min(1) }), 'What it is for') } },
     responses: {
       201: json(
         clientKey.extend({ key: z.string().openapi({ example: 'sk-client-…' }) }).openapi('NewClientKey'),
@@ -80,7 +81,7 @@ const routes = {
     path: '/client-keys/{id}',
     tags: ['Organization'],
     summary: 'Revoke a client API key',
-    request: { params: z.object({ id: z.string() }) },
+    request: { params: idParams },
     responses: { 204: { description: 'Revoked' }, ...failures(404) },
   }),
 };

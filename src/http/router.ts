@@ -1,5 +1,6 @@
 import { OpenAPIHono, type z } from '@hono/zod-openapi';
 import { TielineError } from '../errors.ts';
+import { shortened } from '../quoted.ts';
 import type { Env } from './context.ts';
 
 const MOST_PROBLEMS = 8;
@@ -9,13 +10,19 @@ export const router = (): OpenAPIHono<Env> =>
   new OpenAPIHono<Env>({
     defaultHook: (result) => {
       if (result.success) return;
-      const problems = result.error.issues.map((it) => `${it.path.join('.') || 'the body'}: ${it.message}`);
+      const problems = result.error.issues.map(problemOf);
       const shown = problems.slice(0, MOST_PROBLEMS).join('; ');
       throw new TielineError('arguments_invalid', `the request does not fit: ${shown}`, {
         hint: 'Correct it and send it again; /api/v1/openapi.json has the schemas.',
       });
     },
   });
+
+/** What is wrong with which field, without more of what was sent than tells it apart. */
+function problemOf(issue: z.core.$ZodIssue): string {
+  const text = (issue.code === 'invalid_key' ? issue.issues[0]?.message : undefined) ?? issue.message;
+  return `${shortened(issue.path.join('.'), 80) || 'the body'}: ${shortened(text)}`;
+}
 
 /** A body as the routes of OpenAPI want it described. */
 export const json = <T extends z.ZodType>(schema: T, description: string) => ({

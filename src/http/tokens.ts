@@ -12,6 +12,7 @@ import type { Scope } from '../integration/principal.ts';
 import type { User } from '../integration/user.ts';
 import { few, quoted } from '../quoted.ts';
 import type { Backend, Caller, Env } from './context.ts';
+import { idParams, name as text } from './fields.ts';
 import { failures } from './problem.ts';
 import { body, json, router } from './router.ts';
 import { scopeSchema } from './scopes.ts';
@@ -37,8 +38,8 @@ const routes = {
     summary: 'A token for an MCP client of the user. Its text is shown this once.',
     request: body(
       z.object({
-        name: z.string().min(1).max(200).openapi({ description: 'What it is for.', example: 'Laptop' }),
-        scopes: z.array(scopeSchema).min(1).default(['read', 'write']),
+        name: text.min(1).openapi({ description: 'What it is for.', example: 'Laptop' }),
+        scopes: z.array(scopeSchema).min(1).max(1_000).default(['read', 'write']),
         expires_in_days: z.int().min(1).max(366).default(90),
       }),
       'What it is for',
@@ -67,7 +68,7 @@ const routes = {
     path: '/tokens/{id}',
     tags,
     summary: 'Revoke a token',
-    request: { params: z.object({ id: z.string() }) },
+    request: { params: idParams },
     responses: { 204: { description: 'Revoked' }, ...failures(403, 404) },
   }),
 };

@@ -14,16 +14,15 @@ import {
 } from '../integration/user.ts';
 import { clientOnly, LOGIN_TOKEN } from './caller.ts';
 import type { Backend, Env } from './context.ts';
+import { idParams, name } from './fields.ts';
 import { openPosition, pageOf, pageQuery, sealPosition } from './page.ts';
 import { failures } from './problem.ts';
 import { digestOf, type FailureLimit } from './ratelimit.ts';
 import { json, router } from './router.ts';
 import { deleteUserWithAll } from './userdata.ts';
 
-const identifier = z
-  .string()
+const identifier = name
   .min(1)
-  .max(256)
   .openapi({ description: 'The organization’s own name for the user.', example: 'ada@example.com' });
 
 const user = z
@@ -48,7 +47,6 @@ const token = z
   })
   .openapi('Token');
 
-const id = z.object({ id: z.string().openapi({ param: { name: 'id', in: 'path' } }) });
 const LOGIN_SECONDS = 3_600;
 
 const routes = {
@@ -73,7 +71,7 @@ const routes = {
     path: '/users/{id}',
     tags: ['Users'],
     summary: 'One user',
-    request: { params: id },
+    request: { params: idParams },
     responses: { 200: json(user, 'The user'), ...failures(404) },
   }),
   change: createRoute({
@@ -81,7 +79,10 @@ const routes = {
     path: '/users/{id}',
     tags: ['Users'],
     summary: 'Disable a user, or serve them again. Their tokens end.',
-    request: { params: id, body: { required: true, ...json(z.object({ disabled: z.boolean() }), 'What changes') } },
+    request: {
+      params: idParams,
+      body: { required: true, ...json(z.object({ disabled: z.boolean() }), 'What changes') },
+    },
     responses: { 200: json(user, 'The user'), ...failures(404) },
   }),
   rotate: createRoute({
@@ -89,7 +90,7 @@ const routes = {
     path: '/users/{id}/secret',
     tags: ['Users'],
     summary: 'A new secret in the place of the old one. Tokens got by the old one end.',
-    request: { params: id },
+    request: { params: idParams },
     responses: { 200: json(withSecret, 'The user with the new secret'), ...failures(404) },
   }),
   remove: createRoute({
@@ -97,7 +98,7 @@ const routes = {
     path: '/users/{id}',
     tags: ['Users'],
     summary: 'Delete a user with all that is theirs',
-    request: { params: id },
+    request: { params: idParams },
     responses: { 204: { description: 'Gone' }, ...failures(404) },
   }),
   logIn: createRoute({
@@ -105,7 +106,7 @@ const routes = {
     path: '/auth/token',
     tags: ['Users'],
     summary: 'Log a user in',
-    request: { body: { required: true, ...json(z.object({ identifier, secret: z.string().max(256) }), 'Who it is') } },
+    request: { body: { required: true, ...json(z.object({ identifier, secret: name }), 'Who it is') } },
     responses: { 200: json(token, 'A token for an hour'), ...failures() },
   }),
   me: createRoute({
@@ -179,11 +180,11 @@ export function userRoutes(backend: Backend, limit: FailureLimit): OpenAPIHono<E
 
   app.openapi(routes.logIn, async (context) => {
     const { organization } = clientOnly(context.get('caller'));
-    const { identifier: name, secret } = context.req.valid('json');
+    const { identifier: called, secret } = context.req.valid('json');
     // The very thing that was wrong before: another one is always looked at, as it may be right.
-    const guessed = digestOf(JSON.stringify([organization, name, secret]));
+    const guessed = digestOf(JSON.stringify([organization, called, secret]));
     limit.check(() => guessed);
-    const found = await authenticateUser(keystore, organization, name, secret);
+    const found = await authenticateUser(keystore, organization, called, secret);
     if (!found) {
       limit.count(guessed);
       throw new TielineError('login_failed', 'identifier and secret do not belong together here', {
@@ -210,9 +211,9 @@ export function userRoutes(backend: Backend, limit: FailureLimit): OpenAPIHono<E
   return app;
 }
 
-const shown = ({ id: userId, identifier: name, disabledAt, createdAt }: User): z.infer<typeof user> => ({
+const shown = ({ id: userId, identifier: called, disabledAt, createdAt }: User): z.infer<typeof user> => ({
   id: userId,
-  identifier: name,
+  identifier: called,
   status: disabledAt === undefined ? 'active' : 'disabled',
   created_at: new Date(createdAt).toISOString(),
 });

@@ -1,6 +1,7 @@
 import type { Values } from '../connector/values.ts';
 import type { Keystore } from '../keystore/keystore.ts';
 import { storeKey } from '../keystore/store.ts';
+import { checkValues } from '../limits.ts';
 
 const NONE: Values = Object.freeze({});
 
@@ -15,6 +16,7 @@ export async function writeApp(
   connector: string,
   app: Values,
 ): Promise<void> {
+  checkValues(app, 'the parameters of the app');
   await keystore.write(storeKey('app', organization, connector), app);
 }
 

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Keystore } from '../keystore/keystore.ts';
 import { storeKey } from '../keystore/store.ts';
+import { checkLength } from '../limits.ts';
 import { addToDirectory, readDirectory, removeFromDirectory } from './directory.ts';
 import { hashSecret, isSecret, newSecret } from './issuedsecret.ts';
 
@@ -27,6 +28,7 @@ export async function createClientKey(
     now,
   }: { readonly name: string; readonly organizations: readonly string[]; readonly now: number },
 ): Promise<{ readonly record: ClientKey; readonly text: string }> {
+  checkLength('the name of the key', name);
   const id = randomBytes(8).toString('hex');
   const secret = newSecret();
   const record: ClientKey = { id, name, organizations, hash: hashSecret(id, secret), createdAt: now };

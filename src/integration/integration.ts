@@ -1,6 +1,7 @@
 import type { Values } from '../connector/values.ts';
 import { TielineError } from '../errors.ts';
 import { INVISIBLE, labelOf } from '../label.ts';
+import { LONGEST_NAME } from '../limits.ts';
 import { withoutTokens } from '../tokenshape.ts';
 
 /** One account of one user at one connector. */
@@ -45,14 +46,12 @@ export type Integrations = {
 
 export const noIntegrations: Integrations = { items: [], default: null };
 
-const LONGEST_IDENTIFIER = 128;
-
 /** The text as an identifier. Throws `arguments_invalid`. */
 export function checkIdentifier(text: string): string {
   // Line breaks, invisible characters and two ways to write one letter would let one account be shown as another.
   const identifier = text.trim().normalize('NFC');
-  if (identifier === '' || identifier.length > LONGEST_IDENTIFIER || INVISIBLE.test(identifier)) {
-    throw new TielineError('arguments_invalid', `an identifier is 1 to ${LONGEST_IDENTIFIER} visible characters`);
+  if (identifier === '' || identifier.length > LONGEST_NAME || INVISIBLE.test(identifier)) {
+    throw new TielineError('arguments_invalid', `an identifier is 1 to ${LONGEST_NAME} visible characters`);
   }
   return identifier;
 }

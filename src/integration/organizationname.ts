@@ -1,7 +1,6 @@
 import { TielineError } from '../errors.ts';
 import { INVISIBLE } from '../label.ts';
-
-const LONGEST_NAME = 200;
+import { LONGEST_NAME } from '../limits.ts';
 
 /** The text as the name of an organization. Throws `arguments_invalid`. */
 export function checkOrganizationName(text: string): string {

@@ -1,6 +1,7 @@
 import { randomBytes, timingSafeEqual } from 'node:crypto';
 import type { Keystore } from '../keystore/keystore.ts';
 import { storeKey } from '../keystore/store.ts';
+import { checkLength } from '../limits.ts';
 import { unlessDeleted } from './deletion.ts';
 import { addToDirectory, readDirectory, removeFromDirectory } from './directory.ts';
 import { hashSecret, isSecret, newSecret } from './issuedsecret.ts';
@@ -34,6 +35,7 @@ export async function createPersonalToken(
   { organization, id: user }: User,
   { name, scopes, expiresAt, now }: WantedToken,
 ): Promise<{ readonly record: PersonalToken; readonly text: string }> {
+  checkLength('the name of the token', name);
   const id = randomBytes(8).toString('hex');
   const secret = newSecret();
   const hash = hashSecret(id, secret);

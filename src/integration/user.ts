@@ -2,6 +2,7 @@ import { TielineError } from '../errors.ts';
 import { changeRecord, keepsChanging } from '../keystore/change.ts';
 import type { Keystore } from '../keystore/keystore.ts';
 import { storeKey } from '../keystore/store.ts';
+import { LONGEST_NAME } from '../limits.ts';
 import { quoted } from '../quoted.ts';
 import { addToDirectory, newId, type Position, readDirectory, removeFromDirectory } from './directory.ts';
 import { hashSecret, isSecret, newSecret } from './issuedsecret.ts';
@@ -26,15 +27,14 @@ const userKey = (organization: string, id: string) => storeKey('user', organizat
 const identifierKey = (organization: string, identifier: string) =>
   storeKey('user_identifier', organization, identifier);
 
-const LONGEST_IDENTIFIER = 256;
 const MOST_TRIES = 20;
 
 /** Throws `arguments_invalid`. Not normalized: what an organization tells apart stays apart. */
 export function checkUserIdentifier(text: string): string {
-  if (text.length > 0 && text.length <= LONGEST_IDENTIFIER && !/[\p{Cc}\p{Cs}]/u.test(text)) return text;
+  if (text.length > 0 && text.length <= LONGEST_NAME && !/[\p{Cc}\p{Cs}]/u.test(text)) return text;
   throw new TielineError(
     'arguments_invalid',
-    `the identifier of a user is 1 to ${LONGEST_IDENTIFIER} characters without control characters`,
+    `the identifier of a user is 1 to ${LONGEST_NAME} characters without control characters`,
   );
 }
 
@@ -103,7 +103,7 @@ export async function findUser(
   identifier: string,
 ): Promise<User | undefined> {
   // None has such a name, and what is not there is remembered too.
-  if (identifier.length > LONGEST_IDENTIFIER) return undefined;
+  if (identifier.length > LONGEST_NAME) return undefined;
   const pointer = await keystore.recall<string>(identifierKey(organization, identifier));
   return pointer && readUser(keystore, organization, pointer.value);
 }

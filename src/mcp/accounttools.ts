@@ -2,15 +2,18 @@ import type { Tool } from '../connector/action.ts';
 import type { JsonSchema } from '../connector/values.ts';
 import { mayList } from '../execute/policy.ts';
 import type { Principal, Scope } from '../integration/principal.ts';
+import { LONGEST_NAME } from '../limits.ts';
 
 type AccountTool = { readonly scope: 'read' | 'manage'; readonly tool: Tool };
 
 const connector: JsonSchema = {
   type: 'string',
+  maxLength: LONGEST_NAME,
   description: 'Name of the connector, with which the names of its tools begin.',
 };
 const identifier: JsonSchema = {
   type: 'string',
+  maxLength: LONGEST_NAME,
   description: 'Identifier of the account, as integrations_list gives it.',
 };
 
@@ -40,10 +43,15 @@ const ALL: readonly AccountTool[] = [
       connector,
       identifier: {
         type: 'string',
+        maxLength: LONGEST_NAME,
         description:
           'Name for the account; who it is at the provider by default. With reconnect, the one to link anew.',
       },
-      option: { type: 'string', description: 'Key of the way to authenticate. The user chooses by default.' },
+      option: {
+        type: 'string',
+        maxLength: LONGEST_NAME,
+        description: 'Key of the way to authenticate. The user chooses by default.',
+      },
       reconnect: {
         type: 'boolean',
         default: false,

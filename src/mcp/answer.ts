@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { randomUUID } from 'node:crypto';
+import { bound } from '../bounded.ts';
 import { isTielineError, TielineError } from '../errors.ts';
 import type { FileContent, Outcome } from '../execute/result.ts';
 import { withoutTokens } from '../tokenshape.ts';
@@ -16,7 +17,12 @@ export type ToolAnswer = {
   isError?: true;
 };
 
-const LARGEST_FILE = 4 * 1024 * 1024;
+const FILE = bound({
+  name: 'a file in the result of a tool',
+  entries: 1,
+  bytes: 4 * 1024 * 1024,
+  atBound: 'the call fails with result_too_large',
+});
 
 /** The images that models take; many clients fail the whole turn on any other. */
 const SHOWN = new Set(['image/png', 'image/jpeg', 'image/gif', 'image/webp']);
@@ -41,10 +47,10 @@ export function answerJson({ content, structuredContent, isError }: ToolAnswer, 
 }
 
 function fileContent({ name, mimeType, bytes }: FileContent): Content {
-  if (bytes.length > LARGEST_FILE) {
+  if (bytes.length > FILE.bytes) {
     throw new TielineError(
       'result_too_large',
-      `${name} has ${bytes.length} bytes, and at most ${LARGEST_FILE} can be given`,
+      `${name} has ${bytes.length} bytes, and at most ${FILE.bytes} can be given`,
     );
   }
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);

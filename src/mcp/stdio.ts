@@ -22,8 +22,8 @@ export type StdioOptions = Places & {
 };
 
 /**
- * Serves MCP on stdin and stdout, both protocol eras, until stdin ends or a signal asks for it. Throws `usage` when the
- * connection had to be given up, as after a message without end.
+ * Serves MCP on stdin and stdout, both protocol eras, until stdin has ended and what it asked for is answered, or a
+ * signal asks for it. Throws `usage` when the connection had to be given up, as when nobody reads stdout any more.
  */
 export async function runStdio(engine: Engine, who: Principal, options: StdioOptions): Promise<void> {
   const servers = new Set<Server>();

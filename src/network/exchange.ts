@@ -1,4 +1,5 @@
 import type { Dispatcher, FormData } from 'undici';
+import { bound } from '../bounded.ts';
 import { TielineError } from '../errors.ts';
 import { ByteBudget } from './budget.ts';
 import { decode, tooLarge } from './decode.ts';
@@ -45,10 +46,15 @@ export type Limits = {
 
 type Phase = 'connect' | 'headers' | 'body' | 'total';
 
-/** The bytes of all answers that are being read. Small ones are not counted: so many calls are never under way. */
-const READING = 256 * 1024 * 1024;
+const READING = bound({
+  name: 'answers of providers that are being read',
+  entries: 2_000,
+  bytes: 256 * 1024 * 1024,
+  atBound: 'the next ones are not read on before there is room',
+});
+/** Smaller answers are not counted: so many calls are never under way. */
 const SMALL = 64 * 1024;
-const reading = new ByteBudget(READING);
+const reading = new ByteBudget(READING.bytes);
 
 /** One request, one answer: capped, timed, decompressed. Redirects come back as they are. */
 export function exchange(agent: Dispatcher, request: HttpRequest, limits: Limits): Promise<HttpResponse> {

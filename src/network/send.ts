@@ -61,7 +61,12 @@ export type SenderOptions = GuardOptions & {
   readonly requestsPerHost?: number;
 };
 
-const MAX_BYTES = 8 * 1024 * 1024;
+const ANSWER = bound({
+  name: 'an answer of a provider, where its connector does not say more',
+  entries: 1,
+  bytes: 8 * 1024 * 1024,
+  atBound: 'the call fails with response_too_large',
+});
 const MOST_REDIRECTS = 3;
 
 const unsent = new WeakSet<object>();
@@ -102,7 +107,7 @@ export function createSender(
   }
 
   async function follow(first: HttpRequest, options: SendOptions, onSending: () => void): Promise<HttpResponse> {
-    const { allowedHosts, maxBytes = MAX_BYTES, signal, authenticate, tls, onData } = options;
+    const { allowedHosts, maxBytes = ANSWER.bytes, signal, authenticate, tls, onData } = options;
     const timeouts = { ...TIMEOUTS, ...options.timeouts };
     const limits = { timeouts, deadline: performance.now() + timeouts.totalMs, maxBytes, signal, onData, onSending };
     checkHead(first);

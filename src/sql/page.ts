@@ -1,3 +1,4 @@
+import { bound } from '../bounded.ts';
 import { TielineError } from '../errors.ts';
 import { toJson } from './value.ts';
 
@@ -14,7 +15,12 @@ export type Rows = {
 export type PageLimits = { readonly maxRows: number; readonly offset: number };
 
 /** As JSON. A page that grows beyond this ends early, so it is bounded however wide its rows are. */
-const MOST_BYTES = 8 * 1024 * 1024;
+const PAGE = bound({
+  name: 'a page of rows of a database',
+  entries: 10_000,
+  bytes: 8 * 1024 * 1024,
+  atBound: 'the page ends, and tells where the next one begins',
+});
 
 /** Takes in the rows of a result one after another and keeps one page of them. */
 export class Page {
@@ -57,7 +63,7 @@ export class Page {
     // fromEntries makes `__proto__` a column like any other.
     const row = Object.fromEntries(this.#columns.map(({ name }, index) => [name, toJson(values[index])]));
     const bytes = this.#rows.length < this.limits.maxRows ? Buffer.byteLength(JSON.stringify(row)) : Infinity;
-    this.#hasMore = this.#bytes + bytes > MOST_BYTES;
+    this.#hasMore = this.#bytes + bytes > PAGE.bytes;
     if (this.#hasMore) return false;
     this.#bytes += bytes;
     this.#rows.push(row);

@@ -58,9 +58,12 @@ describe('a call', () => {
   it('keeps names that are bounded, without what is shaped like a secret', async () => {
     const stage = await openStage([connectorOf({ server: { baseUrl: 'https://api.example.com' } })]);
     try {
-      await failureOf(stage.call(`${'e'.repeat(1_000_000)}.get`));
+      await failureOf(stage.call(`${'e'.repeat(256)}.get`));
       await failureOf(stage.call('things.sk_live_0123456789abcdef'));
+      await failureOf(stage.call('things.get', {}, { connector: 'x'.repeat(256) }));
+      // What is longer is no call, and leaves no line.
       await failureOf(stage.call('things.get', {}, { connector: 'x'.repeat(1_000_000) }));
+      expect(stage.audit).toHaveLength(3);
       const text = stage.audit.map((it) => JSON.stringify(it));
       expect(Math.max(...text.map((it) => it.length))).toBeLessThan(1_000);
       expect(text[1]).toContain('[secret]');

@@ -202,14 +202,19 @@ describe('a call under way', () => {
     expect(connection.taken()).toBe(answers.length);
   });
 
-  it.each([[42], ['x'], [null], [{}], [{ method: 'notifications/cancelled', params: null }], [{ method: 1 }]])(
-    'is not touched by %j',
-    async (message) => {
-      const connection = connect();
-      await connection.ask(modern(list(1)));
-      connection.write(`${JSON.stringify(message)}\n`);
-      expect(await connection.ask(modern(call(2)))).toContain('"result"');
-      expect(connection.lines()).toHaveLength(2);
-    },
-  );
+  it.each([
+    [42, true],
+    ['x', true],
+    [null, true],
+    [{}, true],
+    [{ method: 1 }, true],
+    [{ method: 'notifications/cancelled', params: null }, false],
+  ])('is not touched by %j', async (message, isRefused) => {
+    const connection = connect();
+    await connection.ask(modern(list(1)));
+    connection.write(`${JSON.stringify(message)}\n`);
+    expect(await connection.ask(modern(call(2)))).toContain('"result"');
+    const refusals = connection.lines().filter((it) => JSON.parse(it).id === null);
+    expect([connection.lines().length, refusals.length]).toEqual(isRefused ? [3, 1] : [2, 0]);
+  });
 });

@@ -42,8 +42,8 @@ describe('a session with all that can go wrong', () => {
   });
   afterAll(() => wire.end());
 
-  it('ignores what is no message, and takes the next', async () => {
-    wire.write('this is not JSON\n\n{"jsonrpc":"2.0",\n[]\n42\n{"jsonrpc":"1.0","id":7,"method":"ping"}\n\u0000\n');
+  it('answers what is no message with an error, and takes the next', async () => {
+    wire.write('this is not JSON\n\n{"jsonrpc":"2.0",\n[]\n42\n{"jsonrpc":"1.0","id":"old","method":"ping"}\n\u0000\n');
     expect((await wire.initialize()).result).toMatchObject({
       serverInfo: { name: 'tieline', title: 'Tieline' },
       capabilities: { tools: { listChanged: true } },
@@ -138,29 +138,57 @@ describe('the end', () => {
     expect(await home.run(['stdio'])).toMatchObject({ code: 0, stdout: '', stderr: '' });
   });
 
-  it.each(['stdin', 'SIGTERM', 'SIGINT'] as const)(
-    'comes with %s in the middle of a call, which is given up',
-    async (how) => {
-      const wire = await idle();
-      const gaveUp = desk.waiting.gaveUp;
-      wire.ask('tools/call', { name: 'desk_items_wait', arguments: {} });
-      await until(() => desk.waiting.open === 1);
-      if (how !== 'stdin') wire.running.child.kill(how);
-      const ended = how === 'stdin' ? await wire.end() : await wire.running.ended;
-      expect(ended).toMatchObject({ code: 0, signal: null, stderr: '' });
-      await until(() => desk.waiting.gaveUp === gaveUp + 1);
-      expect(() => wire.messages()).not.toThrow();
-    },
-  );
+  it('comes when all that was piped in is answered, also a call, and a last line without a break', async () => {
+    const meta = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'a shell', version: '1' } };
+    const lines = [
+      { id: 1, method: 'initialize', params: meta },
+      { method: 'notifications/initialized' },
+      { id: 2, method: 'tools/list' },
+      { id: 3, method: 'tools/call', params: { name: 'desk_self_get', arguments: {} } },
+      { id: 4, method: 'tools/call', params: { name: 'sandbox_profile_get', arguments: {} } },
+      { id: 5, method: 'ping' },
+    ].map((it) => JSON.stringify({ jsonrpc: '2.0', ...it }));
+    const { code, stdout } = await home.run(['stdio'], { input: lines.join('\n') });
+    const answers = stdout
+      .split('\n')
+      .slice(0, -1)
+      .map((it) => JSON.parse(it));
+    expect(code).toBe(0);
+    expect(answers.map((it) => it.id).sort()).toEqual([1, 2, 3, 4, 5]);
+    expect(answers.every((it) => 'result' in it)).toBe(true);
+  });
 
-  it('comes when a message has no end, and says so', async () => {
+  it.each(['SIGTERM', 'SIGINT'] as const)('comes with %s in the middle of a call, which is given up', async (how) => {
+    const wire = await idle();
+    const gaveUp = desk.waiting.gaveUp;
+    wire.ask('tools/call', { name: 'desk_items_wait', arguments: {} });
+    await until(() => desk.waiting.open === 1);
+    wire.running.child.kill(how);
+    expect(await wire.running.ended).toMatchObject({ code: 0, signal: null, stderr: '' });
+    await until(() => desk.waiting.gaveUp === gaveUp + 1);
+    expect(() => wire.messages()).not.toThrow();
+  });
+
+  it('of stdin leaves a call its time, and a signal ends it then', async () => {
+    const wire = await idle();
+    const id = wire.ask('tools/call', { name: 'desk_items_wait', arguments: {} });
+    await until(() => desk.waiting.open === 1);
+    const ping = wire.ask('ping');
+    const ended = wire.end();
+    await wire.answer(ping);
+    expect([desk.waiting.open, wire.running.child.exitCode]).toEqual([1, null]);
+    wire.running.child.kill('SIGTERM');
+    expect(await ended).toMatchObject({ code: 0, signal: null, stderr: '' });
+    expect(wire.messages().some((it) => it.id === id)).toBe(false);
+  });
+
+  it('does not come by a message that has no end', async () => {
     const wire = await idle();
     wire.write(`{"jsonrpc":"2.0","id":1,"method":"${'x'.repeat(11 * 1024 * 1024)}`);
-    const { code, stderr } = await wire.running.ended;
-    expect(code).toBe(2);
-    expect(stderr).toMatch(
-      /^tieline: the connection was given up: a message is longer than 10485760 bytes \[usage\]\n$/,
-    );
+    await until(() => wire.messages().some((it) => it.id === null && it.error?.code === -32_600));
+    wire.write('\n');
+    expect((await wire.request('ping')).result).toEqual({});
+    expect(await wire.end()).toMatchObject({ code: 0, stderr: '' });
   });
 
   it('does not come from one that was killed: its home goes on', async () => {

@@ -2,6 +2,7 @@ import { PassThrough, Readable, Writable } from 'node:stream';
 import type { JSONRPCMessage } from '@modelcontextprotocol/server';
 import { describe, expect, it } from 'vitest';
 import { type Intercept, StdioWire } from '../../src/mcp/wire.ts';
+import { until } from '../e2e/program.ts';
 
 const LONGEST = 10 * 1024 * 1024;
 
@@ -16,7 +17,7 @@ type Stage = {
 };
 
 /** A wire that has begun, and hands on to the SDK all that `intercept` does not take. */
-async function open(intercept: Intercept = () => false, stdout?: Writable): Promise<Stage> {
+async function open(intercept: Intercept = () => false, stdout?: Writable, endMs?: number): Promise<Stage> {
   const stdin = new PassThrough();
   const written: string[] = [];
   const sink = new Writable({
@@ -26,7 +27,7 @@ async function open(intercept: Intercept = () => false, stdout?: Writable): Prom
       done();
     },
   });
-  const wire = new StdioWire(intercept, stdin, stdout ?? sink);
+  const wire = new StdioWire(intercept, stdin, stdout ?? sink, endMs);
   const stage: Stage = { wire, stdin, written, messages: [], errors: [], closings: [] };
   wire.onmessage = (message) => void stage.messages.push(message);
   wire.onerror = (error) => void stage.errors.push(error.message);
@@ -62,39 +63,94 @@ describe('what comes in', () => {
     expect(messages).toEqual([message(0), ...all]);
   });
 
-  it('is ignored where it is no JSON, and told of where it is no message', async () => {
-    const { stdin, messages, errors } = await open();
-    stdin.write('noise\n\n\r\n{"jsonrpc":\n\u0000\n\ufeff{}\n');
-    stdin.write('[]\n42\nnull\n{"jsonrpc":"1.0","id":1,"method":"ping"}\n');
+  it('is answered with an error where it is no message, but for what asks for no answer', async () => {
+    const { stdin, messages, written } = await open();
+    const refused: readonly (readonly [line: string, id: unknown, code: number])[] = [
+      ['noise', null, -32700],
+      ['{"jsonrpc":', null, -32700],
+      ['\u0000', null, -32700],
+      ['\ufeff{}', null, -32700],
+      ['[]', null, -32600],
+      ['[{"jsonrpc":"2.0","id":1,"method":"ping"}]', null, -32600],
+      ['42', null, -32600],
+      ['null', null, -32600],
+      ['{}', null, -32600],
+      ['{"jsonrpc":"1.0","id":1,"method":"ping"}', 1, -32600],
+      ['{"jsonrpc":"2.0","id":"a","method":7}', 'a', -32600],
+      ['{"jsonrpc":"2.0","id":2,"method":"ping","params":5}', 2, -32600],
+      ...['null', '1.5', '1e21', '9007199254740993', '-9007199254740993', '[1]', '{}', 'true'].map(
+        (id) => [`{"jsonrpc":"2.0","id":${id},"method":"ping"}`, null, -32600] as const,
+      ),
+    ];
+    const silent = ['', '\r', '  ', '{"jsonrpc":"1.0","method":"x"}', '{"jsonrpc":"2.0","id":1.5,"result":{}}'];
+    const noAnswer = ['{"jsonrpc":"2.0","id":null,"error":{"code":1,"message":"x"}}', '{"id":1,"error":7}'];
+    for (const line of [...silent, ...noAnswer, ...refused.map(([it]) => it)]) stdin.write(`${line}\n`);
     stdin.write(lineOf(message(1)));
     await turn();
+    await turn();
     expect(messages).toEqual([message(1)]);
-    expect(errors).toHaveLength(4);
+    const answers = written
+      .join('')
+      .split('\n')
+      .slice(0, -1)
+      .map((it) => JSON.parse(it));
+    expect(answers.map((it) => [it.id, it.error.code])).toEqual(refused.map(([, id, code]) => [id, code]));
   });
 
-  it('may be of ten megabytes, and ends the connection where it is longer', async () => {
-    const { stdin, messages, errors, closings } = await open();
+  it.each([200, 5_000, 200_000])('is answered with an error where it is %i levels deep', async (levels) => {
+    const { stdin, messages, written } = await open();
+    const deep = '['.repeat(levels) + ']'.repeat(levels);
+    const lines = [
+      `{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"_meta":{"a":${deep}}}}`,
+      `{"method":"tools/call","params":{"arguments":{"id":7,"a":${deep}}},"id":"two","jsonrpc":"2.0"}`,
+      `{"jsonrpc":"2.0","id":${deep},"method":"ping"}`,
+      `{"jsonrpc":"2.0","id":4,"result":${deep}}`,
+      deep,
+    ];
+    for (const line of lines) stdin.write(`${line}\n`);
+    stdin.write(lineOf(message(1)));
+    await until(() => messages.length === 1);
+    await turn();
+    const answers = written
+      .join('')
+      .split('\n')
+      .slice(0, -1)
+      .map((it) => JSON.parse(it));
+    expect(answers.map((it) => [it.id, it.error.code])).toEqual([1, 'two', null, null, null].map((id) => [id, -32600]));
+  });
+
+  it('may be of ten megabytes, and is skipped and answered with an error where it is longer', async () => {
+    const { stdin, messages, written, closings } = await open();
     const bare = lineOf(message(1, ''), '').length;
     const longest = lineOf(message(1, 'x'.repeat(LONGEST - bare)), '');
     expect(longest).toHaveLength(LONGEST);
-    stdin.write(longest);
-    stdin.write('\n');
-    await turn();
-    expect([messages.length, closings.length]).toEqual([1, 0]);
-    stdin.write(longest);
-    stdin.write('x');
-    await turn();
-    expect([messages.length, closings.length]).toEqual([1, 1]);
-    expect(errors).toEqual([`a message is longer than ${LONGEST} bytes`]);
+    for (const rest of ['\n', 'x\n', 'x']) {
+      stdin.write(longest);
+      stdin.write(rest);
+    }
+    await until(() => written.join('').split('\n').length === 3);
+    for (let i = 0; i < 30; i++) stdin.write(longest.subarray(0, LONGEST / 10));
     stdin.write('\n');
     stdin.write(lineOf(message(2)));
+    await until(() => messages.length === 2);
     await turn();
-    expect(messages).toHaveLength(1);
+    expect(messages[1]).toEqual(message(2));
+    const answers = written
+      .join('')
+      .split('\n')
+      .slice(0, -1)
+      .map((it) => JSON.parse(it));
+    expect(answers.map((it) => [it.id, it.error.code])).toEqual([
+      [null, -32600],
+      [null, -32600],
+    ]);
+    expect(closings).toHaveLength(0);
   });
 
   it('ends the connection when it ends, once, also where it had ended before', async () => {
     const { stdin, closings } = await open();
-    stdin.end(lineOf(message(1)));
+    stdin.end(lineOf({ jsonrpc: '2.0', method: 'notifications/initialized' }));
+    await turn();
     await turn();
     await turn();
     expect(closings).toHaveLength(1);
@@ -108,6 +164,62 @@ describe('what comes in', () => {
     });
     await wire.start();
     await closed;
+  });
+
+  it('is answered also after its end, whatever the way, and the last line needs no break', async () => {
+    const writes: ((json: string) => void)[] = [];
+    const { wire, stdin, messages, written, closings } = await open((it, write) => {
+      const isMine = (it as { id?: unknown }).id === 1;
+      if (isMine) writes.push(write);
+      return isMine;
+    });
+    const cancel = { jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 3 } };
+    const listen = { jsonrpc: '2.0', id: 4, method: 'subscriptions/listen' };
+    const lines = [message(1), message(1), message(3), listen, cancel].map((it) => lineOf(it));
+    stdin.end(Buffer.concat([...lines, lineOf(message(2), '')]));
+    await until(() => messages.length === 4);
+    await wire.send(answer(2));
+    for (let i = 0; i < 4; i++) await turn();
+    for (const [i, write] of writes.entries()) {
+      expect(closings).toHaveLength(0);
+      write(`{"one":${i}}`);
+      for (let j = 0; j < 4; j++) await turn();
+    }
+    expect(closings).toHaveLength(1);
+    expect(written.join('')).toBe(`${JSON.stringify(answer(2))}\n{"one":0}\n{"one":1}\n`);
+  });
+
+  it('is waited for no longer than a call may take', async () => {
+    const { stdin, closings } = await open(undefined, undefined, 20);
+    stdin.end(lineOf(message(1)));
+    await until(() => closings.length === 1);
+  });
+
+  it('is read no further while the client reads nothing, or waits for too many answers', async () => {
+    let isRead = (): void => {};
+    const blocked = new Writable({
+      write(_, __, done) {
+        isRead = done;
+      },
+    });
+    const { wire, stdin, messages } = await open(undefined, blocked);
+    await wire.send({ jsonrpc: '2.0', id: 1, result: { text: 'x'.repeat(2 * 1024 * 1024) } });
+    await turn();
+    expect(stdin.isPaused()).toBe(true);
+    stdin.write(lineOf(message(2)));
+    await turn();
+    expect(messages).toEqual([]);
+    isRead();
+    await until(() => messages.length === 1);
+    const many = Array.from({ length: 1_000 }, (_, i) => lineOf(message(i)));
+    stdin.write(Buffer.concat(many));
+    await until(() => stdin.isPaused());
+    expect(messages).toHaveLength(1_001);
+    stdin.write(lineOf(message(5_000)));
+    await turn();
+    expect(messages).toHaveLength(1_001);
+    await Promise.all([wire.send(answer(1)), wire.send(answer(2)), wire.send(answer(2))]);
+    await until(() => messages.length === 1_002);
   });
 
   it('is read no further by a message that closes the connection', async () => {
@@ -133,7 +245,37 @@ describe('what comes in', () => {
     await turn();
     expect(messages).toEqual([message(2), message(4)]);
     expect(errors).toEqual(['not three']);
-    expect(written).toEqual(['{"one":1}\n']);
+    const failure = '{"jsonrpc":"2.0","id":3,"error":{"code":-32603,"message":"Internal error"}}';
+    expect(written).toEqual([`{"one":1}\n${failure}\n`]);
+  });
+
+  it('fails nothing else, whatever listener throws', async () => {
+    const thrown: unknown[] = [];
+    const note = (error: unknown) => void thrown.push(error);
+    process.on('uncaughtException', note).on('unhandledRejection', note);
+    const fail = (): never => {
+      throw new Error('a bug');
+    };
+    const broken = new Writable();
+    broken.write = fail;
+    try {
+      for (const stdout of [undefined, broken]) {
+        const { wire, stdin } = await open(fail, stdout);
+        Object.assign(wire, { onmessage: fail, onerror: fail, onclose: fail, onsend: fail });
+        await expect(wire.send(answer(1))).rejects.toThrow('a bug');
+        stdin.write(`garbage\n${JSON.stringify(message(1))}\n`);
+        stdin.emit('error', new Error('broken'));
+        stdout?.emit('drain');
+        await turn();
+        stdin.end(lineOf(message(2)));
+        for (let i = 0; i < 4; i++) await turn();
+        stdout?.emit('error', new Error('gone'));
+        await wire.close();
+      }
+    } finally {
+      process.off('uncaughtException', note).off('unhandledRejection', note);
+    }
+    expect(thrown).toEqual([]);
   });
 });
 

@@ -6,7 +6,12 @@ import { log } from '../../log.ts';
 import { Overtaken, Turnover } from '../../turnover.ts';
 import { readClientMetadata } from './client.ts';
 
-const MOST_BYTES = 16 * 1024;
+const DOCUMENT = bound({
+  name: 'a client document',
+  entries: 1,
+  bytes: 16 * 1024,
+  atBound: 'the client is refused',
+});
 const TIMEOUT = 4_000;
 /** How many are fetched at once. Anybody can cause it, and a host that hangs has to make room for others. */
 const MOST_AT_ONCE = 8;
@@ -57,7 +62,7 @@ async function fetchClientDocument(
       {
         allowedHosts: new Set([url.host]),
         followRedirects: false,
-        maxBytes: MOST_BYTES,
+        maxBytes: DOCUMENT.bytes,
         timeouts: { totalMs: TIMEOUT },
         signal,
       },

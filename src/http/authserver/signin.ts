@@ -2,6 +2,7 @@ import { type Context, Hono } from 'hono';
 import { isTielineError, TielineError } from '../../errors.ts';
 import { listOrganizations } from '../../integration/organization.ts';
 import { authenticateUser, findUser, type User } from '../../integration/user.ts';
+import { checkLength } from '../../limits.ts';
 import { showPage } from '../connect/layout.ts';
 import type { Backend, Env } from '../context.ts';
 import { digestOf, limitFailures, openRequestLimit } from '../ratelimit.ts';
@@ -26,7 +27,9 @@ export function signInRoutes(backend: Backend): Hono<Env> {
 
   app.get(SIGN_IN, async (context) => {
     if (backend.signIn) return leaveForProvider(backend, backend.signIn, context, nextOf(context));
-    return show(context, { organization: context.req.query('organization') ?? '', identifier: '' });
+    const organization = context.req.query('organization') ?? '';
+    checkLength('organization', organization);
+    return show(context, { organization, identifier: '' });
   });
 
   app.post(SIGN_IN, async (context) => {
@@ -37,6 +40,7 @@ export function signInRoutes(backend: Backend): Hono<Env> {
     const all = await knownOrganizations();
     const organization = all.only ?? String(form.organization ?? '').trim();
     if (typeof identifier !== 'string' || typeof secret !== 'string') throw notAForm();
+    for (const [field, text] of Object.entries({ organization, identifier, secret })) checkLength(field, text);
     const guessed = digestOf(JSON.stringify([organization, identifier]));
     const isKnown = async () => isKnownBrowser(backend, context, await findUser(keystore, organization, identifier));
     try {

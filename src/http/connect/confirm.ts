@@ -4,6 +4,7 @@ import { givenKey } from '../../execute/authorization.ts';
 import { optionNamed } from '../../execute/connect.ts';
 import { clientOnly } from '../caller.ts';
 import type { Backend, Env } from '../context.ts';
+import { name as text } from '../fields.ts';
 import { failures } from '../problem.ts';
 import { body, json, router } from '../router.ts';
 import type { HeldAccount } from './given.ts';
@@ -20,7 +21,7 @@ const route = createRoute({
         .string()
         .max(100)
         .openapi({ description: 'As it came to redirect_url. Good once, for ten minutes.' }),
-      customer_name: z.string().max(256).openapi({ description: 'Who is signed in to the program in that browser.' }),
+      customer_name: text.openapi({ description: 'Who is signed in to the program in that browser.' }),
     }),
     'Who it was',
   ),

@@ -4,6 +4,7 @@ import type { AuthOption } from '../../connector/connector.ts';
 import { type Field, formOf } from '../../connector/schema.ts';
 import type { Values } from '../../connector/values.ts';
 import { findProblems, MISSING } from '../../execute/validate.ts';
+import { LONGEST_VALUE } from '../../limits.ts';
 import type { Html } from './layout.ts';
 
 /** Fields of the form are named apart from its own, such as the token. */
@@ -16,14 +17,19 @@ export type Typed = { readonly input: Values; readonly problems: Readonly<Record
 export function readForm(option: AuthOption, form: Values, given: Values): Typed {
   const schema = inputSchema(option);
   const typed: Record<string, unknown> = {};
+  const long: Record<string, string> = {};
   for (const [name, field] of Object.entries(formOf(schema).fields)) {
     const text = form[PREFIX + name];
+    if (typeof text === 'string' && text.length > LONGEST_VALUE) {
+      long[name] = `This is longer than ${LONGEST_VALUE} characters.`;
+      continue;
+    }
     const value = typeof text === 'string' ? fieldValue(text.replaceAll('\r\n', '\n'), field) : undefined;
     if (field.type === 'boolean') typed[name] = text !== undefined;
     else if (value !== undefined) typed[name] = value;
   }
   const input = { ...typed, ...given };
-  return { input, problems: problemsOf(option, input) };
+  return { input, problems: { ...problemsOf(option, input), ...long } };
 }
 
 /** A field left blank is one that was not given. */

@@ -12,6 +12,7 @@ import { quoted } from '../../quoted.ts';
 import { connectorOfType } from '../connectors.ts';
 import type { Backend, Caller, Env } from '../context.ts';
 import { customerOf } from '../customer.ts';
+import { address, name as text, values } from '../fields.ts';
 import { findIntegrationById } from '../integrations.ts';
 import { failures } from '../problem.ts';
 import { openRequestLimit } from '../ratelimit.ts';
@@ -19,25 +20,23 @@ import { body, json, router } from '../router.ts';
 import { readSettings } from '../settings.ts';
 import { choicesOf } from './choices.ts';
 
-const values = z.record(z.string(), z.unknown());
-
 const wanted = z.object({
-  customer_name: z.string().optional().openapi({ description: 'The user; made on first mention.' }),
-  connector_type: z.string().openapi({ example: 'gmail' }),
-  redirect_url: z.string().max(2_000).optional().openapi({
+  customer_name: text.optional().openapi({ description: 'The user; made on first mention.' }),
+  connector_type: text.openapi({ example: 'gmail' }),
+  redirect_url: address.optional().openapi({
     description: 'Where the browser goes in the end, with connector_id or error added. One of the organization’s own.',
   }),
-  name: z.string().optional().openapi({
+  name: text.optional().openapi({
     description: 'Identifier; who the account is by default. An integration of that name is there at once, `pending`.',
   }),
-  auth_option: z.string().optional().openapi({ description: 'The way to connect; the person chooses by default.' }),
+  auth_option: text.optional().openapi({ description: 'The way to connect; the person chooses by default.' }),
   credentials: values.default({}).openapi({ description: 'What the person is not asked for, such as a subdomain.' }),
   replication_config: values.optional().openapi({ description: 'Settings of the integration.' }),
   confirm: z.boolean().default(false).openapi({
     description:
       'Nothing is linked before POST …/oauth/confirm: redirect_url, which it needs, gets `confirmation` added instead of connector_id. For client API keys.',
   }),
-  reconnect: z.string().optional().openapi({ description: 'Id of an integration that gets new credentials.' }),
+  reconnect: text.optional().openapi({ description: 'Id of an integration that gets new credentials.' }),
 });
 
 const routes = {

@@ -10,6 +10,7 @@ import { readOrganization } from '../../integration/organization.ts';
 import { localPrincipal, type Principal } from '../../integration/principal.ts';
 import { readUser } from '../../integration/user.ts';
 import { labelOf } from '../../label.ts';
+import { LONGEST_NAME } from '../../limits.ts';
 import { principalOf } from '../caller.ts';
 import type { Backend } from '../context.ts';
 import { keepGiven } from './given.ts';
@@ -26,6 +27,7 @@ export type Link = {
 /** Throws `not_found`, alike for links that never were and for those whose user is gone. */
 export async function openLink(backend: Backend, id: string): Promise<Link> {
   const { engine } = backend;
+  if (id.length > LONGEST_NAME) throw notGood('is not known here');
   const authorization = await readAuthorization(engine.keystore, id);
   const owner = authorization && (await ownerOf(backend, authorization));
   if (!owner) throw notGood('is not known here');

@@ -2,6 +2,7 @@ import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import { TielineError } from '../../errors.ts';
 import { type Authorization, readAuthorization, readProgress } from '../../execute/authorization.ts';
 import type { Backend, Caller, Env } from '../context.ts';
+import { idParams } from '../fields.ts';
 import { failures } from '../problem.ts';
 import { json, router } from '../router.ts';
 
@@ -18,7 +19,7 @@ const route = createRoute({
   path: '/authorizations/{id}',
   tags: ['Connect flow'],
   summary: 'How far the person is who links an account',
-  request: { params: z.object({ id: z.string() }) },
+  request: { params: idParams },
   responses: { 200: json(status, 'How far it is'), ...failures(404) },
 });
 
