@@ -1,5 +1,9 @@
+import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { createServer } from 'node:http';
+import { connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 /**
  * An OAuth provider that rotates refresh tokens and revokes the whole family when one is shown twice (RFC 9700 §4.14.2),
@@ -66,9 +70,15 @@ export async function startProvider({ tokenLife = 3, answerMs = 200 } = {}) {
     (MODES[state.mode] ?? MODES.ok)(response, json);
   }
 
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const listen = (port) => new Promise((resolve) => server.listen(port, '127.0.0.1', resolve));
+  const close = () => {
+    server.closeAllConnections();
+    return new Promise((resolve) => server.close(resolve));
+  };
+  await listen(0);
+  const { port } = server.address();
   return {
-    origin: `http://127.0.0.1:${server.address().port}`,
+    origin: `http://127.0.0.1:${port}`,
     state,
     writes,
     /** The first refresh token of a new family. */
@@ -80,12 +90,28 @@ export async function startProvider({ tokenLife = 3, answerMs = 200 } = {}) {
     },
     revoked: () => [...families.values()].filter((it) => it.revoked).map((it) => it.name),
     writtenTwice: () => [...writes.values()].filter((it) => it > 1).length,
-    close() {
-      server.closeAllConnections();
-      return new Promise((resolve) => server.close(resolve));
+    breakAll: () => server.closeAllConnections(),
+    /** In its place listens one that takes nobody, and whose queue is full. */
+    async blackHole(ms) {
+      await close();
+      const hole = spawn(process.execPath, ['-e', HOLE, String(port)], { stdio: ['ignore', 'pipe', 'ignore'] });
+      await once(hole.stdout, 'data');
+      hole.kill('SIGSTOP');
+      const queue = Array.from({ length: 4 }, () => connect(port, '127.0.0.1').on('error', () => {}));
+      await sleep(ms);
+      for (const it of queue) it.destroy();
+      hole.kill('SIGKILL');
+      await once(hole, 'exit');
+      await listen(port);
     },
+    close,
   };
 }
+
+const HOLE = `
+const server = require('node:net').createServer();
+server.listen({ host: '127.0.0.1', port: Number(process.argv[1]), backlog: 1 }, () => console.log('listens'));
+`;
 
 /** How the API answers. */
 const MODES = {
