@@ -14,6 +14,7 @@ export async function startProvider({ tokenLife = 3, answerMs = 200 } = {}) {
   const families = new Map();
   const writes = new Map();
   const state = { mode: 'ok', refreshes: 0, requests: 0 };
+  let rotating = 0;
 
   const newToken = (family, kind) => `${kind}-${family.name}-${randomBytes(16).toString('hex')}`;
   const familyOf = (token) => families.get(token.split('-')[1]);
@@ -58,7 +59,12 @@ export async function startProvider({ tokenLife = 3, answerMs = 200 } = {}) {
     if (request.url === '/token') {
       if (state.mode === 'away') return json(503, {});
       const granted = refresh(new URLSearchParams(text).get('refresh_token') ?? '');
-      setTimeout(() => (granted ? json(200, granted) : json(400, { error: 'invalid_grant' })), answerMs);
+      rotating += 1;
+      setTimeout(() => {
+        rotating -= 1;
+        if (granted) json(200, granted);
+        else json(400, { error: 'invalid_grant' });
+      }, answerMs);
       return;
     }
     if (!isGood(request.headers.authorization)) return json(401, {});
@@ -71,6 +77,15 @@ export async function startProvider({ tokenLife = 3, answerMs = 200 } = {}) {
   }
 
   const listen = (port) => new Promise((resolve) => server.listen(port, '127.0.0.1', resolve));
+  /** Not between a rotation and its answer: what is cut there nobody can have any more. */
+  async function breakAll() {
+    const { mode } = state;
+    state.mode = 'away';
+    while (rotating > 0) await sleep(10);
+    await sleep(10);
+    server.closeAllConnections();
+    state.mode = mode;
+  }
   const close = () => {
     server.closeAllConnections();
     return new Promise((resolve) => server.close(resolve));
@@ -90,9 +105,10 @@ export async function startProvider({ tokenLife = 3, answerMs = 200 } = {}) {
     },
     revoked: () => [...families.values()].filter((it) => it.revoked).map((it) => it.name),
     writtenTwice: () => [...writes.values()].filter((it) => it > 1).length,
-    breakAll: () => server.closeAllConnections(),
+    breakAll,
     /** In its place listens one that takes nobody, and whose queue is full. */
     async blackHole(ms) {
+      await breakAll();
       await close();
       const hole = spawn(process.execPath, ['-e', HOLE, String(port)], { stdio: ['ignore', 'pipe', 'ignore'] });
       await once(hole.stdout, 'data');

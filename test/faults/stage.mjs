@@ -121,11 +121,13 @@ export async function openStage({
     });
     for (let tries = 0; tries < 600 && child.exitCode === null; tries++) {
       try {
-        const first = JSON.parse(out);
-        return Object.assign(server, { url: first.url, clientKey: first.clientKey });
+        const { url, clientKey } = JSON.parse(out);
+        // An error is told in the same way.
+        if (url !== undefined) return Object.assign(server, { url, clientKey });
       } catch {
-        await sleep(50);
+        // Nothing yet, or not all.
       }
+      await sleep(50);
     }
     throw new Error(`the server did not start: ${server.errors}${out}`);
   }

@@ -154,7 +154,7 @@ export const STORE_FAULTS = [
         const stage = await openStage({ home, processes: 1, accounts: 1 });
         try {
           const [server] = stage.servers;
-          server.child.kill('SIGTERM');
+          server.child.kill('SIGINT');
           await server.ended;
           await run('mount', ['-o', 'remount,ro', home]);
           const told = await stage.start(0).then(
