@@ -139,9 +139,9 @@ export function openAccount(options: AccountOptions): Account {
     return { response, answer: readAnswer(response, expected, stream) };
   }
 
+  /** Tells `onDoubt` when it sends again what may have been done the first time. */
   async function perform(request: AccountRequest, onDoubt?: () => void): Promise<Received> {
     const rules = retryRules(request.retry);
-    const later = { ...rules, on: [...rules.on, UNDER_WAY] };
     let isDoubtful = false;
     const { read, total } = server.timeouts;
     const deadline = now() + Math.min(total, endsAt - performance.now());
@@ -167,7 +167,7 @@ export function openAccount(options: AccountOptions): Account {
       const decision = retryDecision({
         effect: request.key ? 'idempotent' : request.effect,
         attempt: count,
-        rules: request.key && isDoubtful ? later : rules,
+        rules: request.key && isDoubtful ? { ...rules, on: [...rules.on, UNDER_WAY] } : rules,
         outcome,
         nowMs: now(),
         deadlineMs: deadline,

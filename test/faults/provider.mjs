@@ -23,6 +23,7 @@ export async function startProvider({ tokenLife = 3, answerMs = 200 } = {}) {
     family.refresh = newToken(family, 'rt');
     family.access = newToken(family, 'at');
     family.until = Date.now() + tokenLife * 1_000;
+    family.rotatedAt = performance.now();
     return { access_token: family.access, token_type: 'bearer', expires_in: tokenLife, refresh_token: family.refresh };
   }
 
@@ -104,6 +105,8 @@ export async function startProvider({ tokenLife = 3, answerMs = 200 } = {}) {
       return family.refresh;
     },
     revoked: () => [...families.values()].filter((it) => it.revoked).map((it) => it.name),
+    /** How many refresh tokens are younger than so many milliseconds: whoever has them may not have saved them. */
+    justRotated: (ms) => [...families.values()].filter((it) => it.rotatedAt > performance.now() - ms).length,
     writtenTwice: () => [...writes.values()].filter((it) => it > 1).length,
     breakAll,
     /** In its place listens one that takes nobody, and whose queue is full. */
