@@ -1,5 +1,5 @@
 import { TielineError } from '../errors.ts';
-import type { ActionSpec, PaginationRule, RetryRules } from './actionspec.ts';
+import type { ActionSpec, IdempotencyRule, PaginationRule, RetryRules } from './actionspec.ts';
 import type { Definition } from './definition.ts';
 import { type Plan, planAction } from './plan.ts';
 import { extendSchema, inlineSchema } from './schema.ts';
@@ -28,6 +28,8 @@ export type Action = {
   readonly spec: ActionSpec;
   readonly pagination: PaginationRule | undefined;
   readonly retry: RetryRules | undefined;
+  /** Where what it does twice is two things, and the provider can tell. */
+  readonly idempotency: IdempotencyRule | undefined;
   readonly tool: Tool;
   /** The action's own parameters. */
   readonly params: JsonSchema;
@@ -75,6 +77,7 @@ export function buildAction(definition: Definition, entity: string, name: string
     spec,
     pagination,
     retry: spec.retry ?? definition.retry,
+    idempotency: takesKey(spec) ? (spec.idempotency ?? definition.idempotency) : undefined,
     params,
     args: extendSchema(params, paging),
     tool: buildTool(
@@ -90,6 +93,9 @@ export function buildAction(definition: Definition, entity: string, name: string
     },
   };
 }
+
+/** Whether doing it twice is not the same as doing it once. */
+export const takesKey = ({ effect }: ActionSpec): boolean => effect === 'create' || effect === 'update';
 
 export const toolName = (connector: string, entity: string, action: string): string =>
   `${connector}_${entity}_${action}`;

@@ -118,6 +118,31 @@ export const retryRules = z.strictObject({
     .default([{ header: 'retry-after', format: 'auto' }]),
 });
 
+/** Headers that say something else already. */
+const TAKEN = [
+  'accept',
+  'authorization',
+  'connection',
+  'content-length',
+  'content-type',
+  'cookie',
+  'host',
+  'user-agent',
+];
+
+/** How a provider tells a request that comes again from another one (draft-ietf-httpapi-idempotency-key-header). */
+export const idempotencyRule = z
+  .strictObject({
+    header: z
+      .string()
+      .regex(/^[A-Za-z][A-Za-z0-9-]{0,63}$/, 'is no name of a header')
+      .refine((it) => !TAKEN.includes(it.toLowerCase()), 'is a header with another meaning')
+      .describe('Sent with a UUID that stays the same when the request is sent again.'),
+  })
+  .describe(
+    'Of effects create and update, where the provider documents that it does what comes twice under one key once: they are sent again when their answer is lost.',
+  );
+
 const sqlRule = z.strictObject({
   statement: z
     .union([expression, z.strictObject({ postgresql: expression, mysql: expression, sqlite: expression })])
@@ -187,6 +212,7 @@ export const action = z
     result: result.optional().describe('The body of the answer by default, or the rows.'),
     errors: z.array(errorRule).default([]),
     retry: retryRules.optional(),
+    idempotency: idempotencyRule.optional(),
   })
   .refine(
     (it) => [it.request, it.steps, it.sql].filter((part) => part !== undefined).length === 1,
@@ -200,3 +226,4 @@ export type MimeRule = z.infer<typeof mimeRule>;
 export type PaginationRule = z.infer<typeof paginationRule>;
 export type ErrorRule = z.infer<typeof errorRule>;
 export type RetryRules = z.infer<typeof retryRules>;
+export type IdempotencyRule = z.infer<typeof idempotencyRule>;

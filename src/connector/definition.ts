@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { LONGEST_CALL_MS } from '../deadline.ts';
 import { duration } from '../duration.ts';
-import { action, errorRule, paginationRule, requestRule, retryRules } from './actionspec.ts';
+import { action, errorRule, idempotencyRule, paginationRule, requestRule, retryRules } from './actionspec.ts';
 import { auth } from './authspec.ts';
 import { expression, jsonSchema, size, text, tree } from './values.ts';
 
@@ -113,6 +113,7 @@ const format = z.strictObject({
   identity: identity.optional(),
   errors: z.array(errorRule).default([]),
   retry: retryRules.optional(),
+  idempotency: idempotencyRule.optional(),
   pagination: z.record(z.string(), paginationRule).default({}),
   schemas: z
     .record(z.string(), jsonSchema)
@@ -125,9 +126,9 @@ const format = z.strictObject({
 
 /** What a database has no use for, by where it stands: a rule that nothing follows would mislead. */
 const HTTP_ONLY = {
-  definition: ['identity', 'errors', 'retry', 'pagination', 'tests'],
+  definition: ['identity', 'errors', 'retry', 'idempotency', 'pagination', 'tests'],
   server: ['baseUrl', 'testPath', 'allowHosts', 'trustedCa', 'clientCertificate', 'headers', 'query'],
-  action: ['paginate', 'expand', 'errors', 'retry'],
+  action: ['paginate', 'expand', 'errors', 'retry', 'idempotency'],
   result: ['file'],
   methods: ['test'],
 };

@@ -1,7 +1,14 @@
 import { isTielineError } from '../errors.ts';
 import { Scripts } from '../expression/sandbox.ts';
 import { compilePathTemplate, compileTemplate } from '../expression/template.ts';
-import { type Action, LONGEST_TOOL_NAME, RESERVED_ARGUMENTS, RESERVED_CONNECTOR, toolName } from './action.ts';
+import {
+  type Action,
+  LONGEST_TOOL_NAME,
+  RESERVED_ARGUMENTS,
+  RESERVED_CONNECTOR,
+  takesKey,
+  toolName,
+} from './action.ts';
 import type { ActionSpec, RequestRule } from './actionspec.ts';
 import { lintAuth } from './authlint.ts';
 import { buildConnector, type Connector } from './connector.ts';
@@ -70,6 +77,9 @@ export function lint(loaded: Loaded): Problem[] {
   lintAuth(definition, report);
   const connector = buildConnector(loaded);
   for (const action of connector.actions) lintAction(connector, action, report);
+  if (definition.idempotency && !connector.actions.some((it) => it.idempotency === definition.idempotency)) {
+    report(['idempotency'], 'idempotency', 'no action takes it: none creates or updates, or each has its own');
+  }
   return inOrder([...problems, ...lintScripts(loaded)]);
 }
 
@@ -126,6 +136,18 @@ function lintAction(connector: Connector, action: Action, report: Report): void 
     );
   }
   lintStatement(spec.sql?.statement ?? {}, [...path, 'sql', 'statement'], report);
+  if (spec.idempotency && !takesKey(spec)) {
+    report(
+      [...path, 'idempotency'],
+      'idempotency',
+      `effect ${spec.effect} needs no key: only create and update have one`,
+    );
+  }
+  const header = action.idempotency?.header.toLowerCase();
+  for (const { headers } of header === undefined ? [] : [connector.definition.server, ...requests]) {
+    const own = Object.keys(headers).find((it) => it.toLowerCase() === header);
+    if (own !== undefined) report(path, 'idempotency', `header ${own} is set by Tieline: leave it out of headers`);
+  }
   for (const request of requests) lintHost(connector, request, path, report);
 }
 

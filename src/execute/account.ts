@@ -18,7 +18,7 @@ import { failureOf, LOOK_FIRST } from './failure.ts';
 import { boundSend, checkUnencrypted, delegatedReach, sendWithin } from './reach.ts';
 import { redactedResponse, withoutSecrets } from './redaction.ts';
 import { askOf } from './renew.ts';
-import { buildRequest, type PageParts, withBase } from './request.ts';
+import { buildRequest, type PageParts, type RequestKey, withBase } from './request.ts';
 import { type Effect, isSafe, LONGEST_SLEEP_MS, type RetryRules, retryDecision, waitOf } from './retry.ts';
 import type { AccountParts, Roots } from './scope.ts';
 import { type StreamEvent, streamOf, watch } from './stream.ts';
@@ -36,6 +36,8 @@ export type AccountRequest = {
   readonly retry?: RetrySpec | undefined;
   readonly expected?: 'data' | 'file';
   readonly page?: PageParts | undefined;
+  /** By which the provider knows it when it comes again, so that it may. */
+  readonly key?: RequestKey | undefined;
   /** Told how many events of a stream have come, with each of them. */
   readonly onEvent?: ((count: number) => void) | undefined;
   /** Every answer but a refusal of the credential is one. */
@@ -103,7 +105,7 @@ export function openAccount(options: AccountOptions): Account {
     by === own ? used : (own.current() ?? NO_CREDENTIAL);
 
   async function attempt(request: AccountRequest, by: Authenticator, credential: Credential): Promise<Attempt> {
-    const { plan, page, roots, expected = 'data', onEvent } = request;
+    const { plan, page, key, roots, expected = 'data', onEvent } = request;
     const shown = ownCredential(by, credential);
     const mine = own.using(shown, roots);
     const built = buildRequest({
@@ -111,6 +113,7 @@ export function openAccount(options: AccountOptions): Account {
       server: withBase(server, mine.client?.baseUri),
       scope: mine.scope,
       page,
+      key,
       scripts,
     });
     const visible = by === own ? undefined : (it: StreamEvent) => withoutSecrets(it, secrets.texts);
@@ -134,6 +137,87 @@ export function openAccount(options: AccountOptions): Account {
     });
     const response = redactedResponse(given, secrets.texts);
     return { response, answer: readAnswer(response, expected, stream) };
+  }
+
+  /** Tells `onDoubt` when it sends again what may have been done the first time. */
+  async function perform(request: AccountRequest, onDoubt?: () => void): Promise<Received> {
+    const rules = retryRules(request.retry);
+    let isDoubtful = false;
+    const { read, total } = server.timeouts;
+    const deadline = now() + Math.min(total, endsAt - performance.now());
+    const isWrite = !isSafe(request.effect);
+    const isChange = request.effect !== 'read';
+    const by = options.delegate ? await delegated(options.delegate) : own;
+    let credential = await by.take();
+    let waited = 0;
+    const failureIn = ({ answer }: Attempt, retryAfter?: number) => {
+      const scope = own.scopeOf(ownCredential(by, credential), request.roots);
+      return failureOf(request.errors, answer, scope, { scripts, retryAfter, isWrite, scrub: secrets.scrub });
+    };
+    let refreshes = 0;
+    for (let count = 1; ; count++) {
+      if (id !== undefined && waitLeft(id) > 0) waited += await awaitProvider(id, waited, deadline - now(), signal);
+      let outcome: Attempt | { error: unknown };
+      try {
+        outcome = await attempt(request, by, credential);
+      } catch (error) {
+        outcome = { error };
+      }
+      if (isChange && 'error' in outcome && isLost(outcome.error)) hasActed = true;
+      const decision = retryDecision({
+        effect: request.key ? 'idempotent' : request.effect,
+        attempt: count,
+        rules: request.key && isDoubtful ? { ...rules, on: [...rules.on, UNDER_WAY] } : rules,
+        outcome,
+        nowMs: now(),
+        deadlineMs: deadline,
+        attemptMs: read,
+        isRefused: () => !('error' in outcome) && failureIn(outcome)?.code === 'rate_limited',
+      });
+      const told = 'error' in outcome || !PAUSING.includes(outcome.response.status) ? undefined : outcome.response;
+      const toldMs = told && waitOf(told, rules.waitFrom, now());
+      if (id !== undefined && toldMs !== undefined) keepWait(id, toldMs);
+      if (decision.again) {
+        isDoubtful ||= 'error' in outcome ? isLost(outcome.error) : outcome.response.status !== 429;
+        if (isDoubtful) onDoubt?.();
+        // What all calls of the account wait for, they wait for together.
+        if (id === undefined || waitLeft(id) === 0) await pause(decision.waitMs, signal);
+        continue;
+      }
+      if ('error' in outcome) throw lostWrite(outcome.error, request.effect);
+      const { response, answer } = outcome;
+      if (answer.status < 300 && request.errors.length === 0) {
+        hasActed ||= isChange;
+        return { answer, bytes: response.bytes };
+      }
+      const waitMs = decision.retryAfterMs ?? waitOf(response, rules.waitFrom, now());
+      const failure = failureIn(outcome, waitMs === undefined ? undefined : secondsOf(waitMs));
+      if (id !== undefined && failure?.code === 'rate_limited' && waitMs !== undefined) keepWait(id, waitMs);
+      hasActed ||= isChange && !(failure && REFUSED.has(failure.code));
+      const isAnswer = !failure || (request.anyStatus && failure.code !== 'token_rejected');
+      if (isAnswer) return { answer, bytes: response.bytes };
+      if (failure.code !== 'token_rejected') throw failure;
+      // The provider may have ended a token before its time: ask for a newer one, once; and once more where that one
+      // ran out while the provider took its time.
+      const hasRunOut = credential.expiresAt !== undefined && credential.expiresAt <= now();
+      if (refreshes === 2 || (refreshes === 1 && !hasRunOut)) throw hasRunOut ? ranOut(failure) : failure;
+      refreshes += 1;
+      credential = await by.take(credential.version).catch((error: unknown) => {
+        throw isTielineError(error) && error.code === 'token_rejected' ? failure : error;
+      });
+    }
+  }
+
+  /** Of what was sent again only an answer tells whether it was done: the first may have been, whatever became of the last. */
+  async function keyed(request: AccountRequest): Promise<Received> {
+    let mayBeDone = false;
+    try {
+      return await perform(request, () => {
+        mayBeDone = hasActed = true;
+      });
+    } catch (error) {
+      throw mayBeDone && isTielineError(error) && error.code !== 'outcome_unknown' ? unknownOutcome(error) : error;
+    }
   }
 
   return {
@@ -161,70 +245,7 @@ export function openAccount(options: AccountOptions): Account {
     async ready() {
       if (!own.current()) await own.take();
     },
-    async request(request) {
-      const rules = retryRules(request.retry);
-      const { read, total } = server.timeouts;
-      const deadline = now() + Math.min(total, endsAt - performance.now());
-      const isWrite = !isSafe(request.effect);
-      const isChange = request.effect !== 'read';
-      const by = options.delegate ? await delegated(options.delegate) : own;
-      let credential = await by.take();
-      let waited = 0;
-      const failureIn = ({ answer }: Attempt, retryAfter?: number) => {
-        const scope = own.scopeOf(ownCredential(by, credential), request.roots);
-        return failureOf(request.errors, answer, scope, { scripts, retryAfter, isWrite, scrub: secrets.scrub });
-      };
-      let refreshes = 0;
-      for (let count = 1; ; count++) {
-        if (id !== undefined && waitLeft(id) > 0) waited += await awaitProvider(id, waited, deadline - now(), signal);
-        let outcome: Attempt | { error: unknown };
-        try {
-          outcome = await attempt(request, by, credential);
-        } catch (error) {
-          outcome = { error };
-        }
-        if (isChange && 'error' in outcome && isLost(outcome.error)) hasActed = true;
-        const decision = retryDecision({
-          effect: request.effect,
-          attempt: count,
-          rules,
-          outcome,
-          nowMs: now(),
-          deadlineMs: deadline,
-          attemptMs: read,
-          isRefused: () => !('error' in outcome) && failureIn(outcome)?.code === 'rate_limited',
-        });
-        const told = 'error' in outcome || !PAUSING.includes(outcome.response.status) ? undefined : outcome.response;
-        const toldMs = told && waitOf(told, rules.waitFrom, now());
-        if (id !== undefined && toldMs !== undefined) keepWait(id, toldMs);
-        if (decision.again) {
-          // What all calls of the account wait for, they wait for together.
-          if (id === undefined || waitLeft(id) === 0) await pause(decision.waitMs, signal);
-          continue;
-        }
-        if ('error' in outcome) throw lostWrite(outcome.error, request.effect);
-        const { response, answer } = outcome;
-        if (answer.status < 300 && request.errors.length === 0) {
-          hasActed ||= isChange;
-          return { answer, bytes: response.bytes };
-        }
-        const waitMs = decision.retryAfterMs ?? waitOf(response, rules.waitFrom, now());
-        const failure = failureIn(outcome, waitMs === undefined ? undefined : secondsOf(waitMs));
-        if (id !== undefined && failure?.code === 'rate_limited' && waitMs !== undefined) keepWait(id, waitMs);
-        hasActed ||= isChange && !(failure && REFUSED.has(failure.code));
-        const isAnswer = !failure || (request.anyStatus && failure.code !== 'token_rejected');
-        if (isAnswer) return { answer, bytes: response.bytes };
-        if (failure.code !== 'token_rejected') throw failure;
-        // The provider may have ended a token before its time: ask for a newer one, once; and once more where that one
-        // ran out while the provider took its time.
-        const hasRunOut = credential.expiresAt !== undefined && credential.expiresAt <= now();
-        if (refreshes === 2 || (refreshes === 1 && !hasRunOut)) throw hasRunOut ? ranOut(failure) : failure;
-        refreshes += 1;
-        credential = await by.take(credential.version).catch((error: unknown) => {
-          throw isTielineError(error) && error.code === 'token_rejected' ? failure : error;
-        });
-      }
-    },
+    request: (request) => (request.key ? keyed(request) : perform(request)),
   };
 }
 
@@ -263,6 +284,9 @@ const DEFAULT_RETRY: RetrySpec = {
   backoff: { initial: 500, factor: 2, max: 20_000 },
   waitFrom: [{ header: 'retry-after', format: 'auto' }],
 };
+
+/** What a provider answers to a request that comes again while it still does the first. */
+const UNDER_WAY = 409;
 
 /** Statuses with which a provider asks all requests of an account to wait. */
 const PAUSING: readonly number[] = [429, 503];
@@ -307,11 +331,14 @@ function isLost(error: unknown): error is TielineError {
 /** A write whose answer was lost may have happened, and must not be called a failure. */
 function lostWrite(error: unknown, effect: Effect): unknown {
   if (isSafe(effect) || !isLost(error)) return error;
-  return new TielineError('outcome_unknown', `${error.message}; whether it was done is not known`, {
-    hint: LOOK_FIRST,
-    cause: error,
-  });
+  return unknownOutcome(error);
 }
+
+const unknownOutcome = (cause: TielineError): TielineError =>
+  new TielineError('outcome_unknown', `${cause.message}; whether it was done is not known`, {
+    hint: LOOK_FIRST,
+    cause,
+  });
 
 async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
   try {

@@ -20,6 +20,7 @@ import { fitResult } from './fit.ts';
 import { once } from './once.ts';
 import type { PageArguments } from './paging.ts';
 import { checkPolicy } from './policy.ts';
+import { providerKeys } from './providerkey.ts';
 import { fileWithoutSecrets, redactedData } from './redaction.ts';
 import type { Meta, Outcome, OutcomeJson } from './result.ts';
 import { runSql } from './sql.ts';
@@ -173,6 +174,14 @@ type Run = {
   readonly endsAt: number;
 };
 
+/** The keys for the provider, where it takes some. */
+function keysOf({ organization, user }: Principal, { action, integration, call }: Run) {
+  if (!action.idempotency) return undefined;
+  const { tool } = action;
+  const caller = [organization, user];
+  return providerKeys({ caller, account: integration.id, tool: tool.name, key: call.idempotencyKey });
+}
+
 type Tell = (mayHaveActed: () => boolean) => void;
 
 async function run(engine: Engine, who: Principal, it: Run, tell: Tell): Promise<OutcomeJson> {
@@ -192,7 +201,7 @@ async function run(engine: Engine, who: Principal, it: Run, tell: Tell): Promise
     const { connector, args } = it;
     const { shaped, next, secrets } = plan.sql
       ? await runSql(engine.sql, account, plan.sql, { connector, action, args, page, signal: call.signal, endsAt })
-      : await runRequests({ account, action, plan, args, page, onProgress: call.onProgress });
+      : await runRequests({ account, action, plan, args, page, onProgress: call.onProgress, keyOf: keysOf(who, it) });
     const identity = accountLabel(integration);
     const meta: Meta = {
       integration: integration.identifier,

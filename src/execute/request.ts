@@ -21,12 +21,16 @@ export type BuildInput = {
   readonly server: Server;
   readonly scope: Scope;
   readonly page?: PageParts | undefined;
+  readonly key?: RequestKey | undefined;
   readonly scripts?: Scripts | undefined;
 };
 
+/** The header by which a provider knows a request that comes again. */
+export type RequestKey = { readonly header: string; readonly value: string };
+
 /** The request that a call makes, still without the credential. Pure. Throws `arguments_invalid` or `target_forbidden`. */
 export function buildRequest(input: BuildInput): HttpRequest {
-  const { plan, server, scope, page, scripts } = input;
+  const { plan, server, scope, page, key, scripts } = input;
   const base = baseUrl(server, scope, scripts);
   const url =
     page?.url === undefined
@@ -43,6 +47,7 @@ export function buildRequest(input: BuildInput): HttpRequest {
   setHeaders(headers, server.headers.evaluate(scope, scripts) as object);
   setHeaders(headers, plan.headers.evaluate(scope, scripts) as object);
   if (page?.headers) setHeaders(headers, page.headers);
+  if (key) headers[key.header.toLowerCase()] = key.value;
   return { method: plan.method, url, headers, ...(body && { body: body.content }) };
 }
 

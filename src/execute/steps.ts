@@ -20,6 +20,8 @@ export type Work = {
   readonly args: Values;
   readonly page: PageArguments;
   readonly onProgress: OnProgress | undefined;
+  /** The key of what a step writes, where the provider takes one. */
+  readonly keyOf?: ((step: number) => string) | undefined;
 };
 
 /** Makes the requests of an action and shapes what they gave. */
@@ -50,8 +52,7 @@ async function runSteps(work: Work) {
         steps[step.id ?? 'mail'] = await buildMime(step.mime.evaluate(account.scope(roots), account.scripts) as object);
         continue;
       }
-      const isLast = i === plan.steps.length - 1;
-      received = await requestStep(work, step, roots, isLast);
+      received = await requestStep(work, step, i, roots);
       if (step.id !== undefined) steps[step.id] = received.answer;
     } catch (error) {
       if (!step.optional || !isTielineError(error) || error.code === 'canceled') throw error;
@@ -62,16 +63,20 @@ async function runSteps(work: Work) {
 }
 
 function requestStep(
-  { account, action, plan, page, onProgress }: Work,
+  { account, action, plan, page, onProgress, keyOf }: Work,
   step: Extract<StepPlan, { request: unknown }>,
+  index: number,
   roots: Roots,
-  isLast: boolean,
 ): Promise<Received> {
+  const isLast = index === plan.steps.length - 1;
+  // What a step before the last one does is told by its method: those of the steps that only look things up are safe.
+  const effect = isLast || !['GET', 'HEAD'].includes(step.request.method) ? action.spec.effect : 'read';
+  const { idempotency } = action;
   return account.request({
     plan: step.request,
     roots,
-    // What a step before the last one does is told by its method: those of the steps that only look things up are safe.
-    effect: isLast || !['GET', 'HEAD'].includes(step.request.method) ? action.spec.effect : 'read',
+    effect,
+    key: keyOf && idempotency && effect !== 'read' ? { header: idempotency.header, value: keyOf(index) } : undefined,
     errors: plan.errors,
     retry: action.retry,
     expected: isLast && plan.result.kind === 'file' && !plan.result.base64 ? 'file' : 'data',

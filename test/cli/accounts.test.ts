@@ -104,6 +104,19 @@ describe('integrations', () => {
 });
 
 describe('call', () => {
+  it('makes what it is told to under a key once, also as another process', async () => {
+    const written = () => home.sandbox.observed.apiCalls.filter((it) => it.method === 'POST').length;
+    const before = written();
+    const make = (title: string) =>
+      call('tickets', 'create', '--params', JSON.stringify({ title }), '--idempotency-key', 'order-1', '--json');
+    const first = await make('Once');
+    expect(first).toMatchObject({ code: 0, stderr: '' });
+    expect(JSON.parse((await make('Once')).stdout)).toEqual(JSON.parse(first.stdout));
+    const other = await make('Twice');
+    expect([other.code, JSON.parse(other.stdout).error.code]).toEqual([1, 'idempotency_conflict']);
+    expect(written()).toBe(before + 1);
+  });
+
   it('prints data and who served it', async () => {
     const { code, stdout, stderr } = await call('tickets', 'list', '--params', '{"limit": 2, "state": "open"}');
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });

@@ -54,6 +54,7 @@ describe('transport sql', () => {
     ['no address', ADDRESS, '  timeouts: {}\n', 'timeouts: {}', '`server.address` is missing: transport sql needs it'],
     ['a base URL', ADDRESS, `${ADDRESS}  baseUrl: https://a.example\n`, 'https://a', 'transport sql has no use for it'],
     ['headers', ADDRESS, `${ADDRESS}  headers: { a: b }\n`, '{ a: b }', 'transport sql has no use for it'],
+    ['a key for writes', 'auth:', 'idempotency: { header: Key }\nauth:', '{ header', 'transport sql has no use for it'],
     ['recorded errors', 'auth:', 'retry: { attempts: 2 }\nauth:', '{ attempts', 'transport sql has no use for it'],
     ['a request', SQL, '        request: { path: / }\n', 'summary: One', 'transport sql needs sql'],
     ['sql and a request', EFFECT, `${EFFECT}        request: { path: / }\n`, 'summary: One', 'or sql'],

@@ -3,6 +3,7 @@ import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
 import { Client as OldClient } from '@modelcontextprotocol/sdk/client/index.js';
 import { StdioClientTransport as OldTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
 import { ToolListChangedNotificationSchema } from '@modelcontextprotocol/sdk/types.js';
+import { IDEMPOTENCY_KEY } from '../../src/mcp/plain.ts';
 import { type Env, environment, mainFile } from './program.ts';
 
 export type Tool = {
@@ -24,7 +25,19 @@ export type Answer = {
 };
 
 type Progress = { readonly progress: number; readonly total?: number | undefined };
-export type CallOptions = { readonly signal?: AbortSignal; readonly onprogress?: (progress: Progress) => void };
+export type CallOptions = {
+  readonly signal?: AbortSignal;
+  readonly onprogress?: (progress: Progress) => void;
+  /** For a call that is to be made once. */
+  readonly key?: string;
+};
+
+/** What a client asks for when it calls a tool. */
+export const toolCall = (name: string, args: Record<string, unknown>, { key }: CallOptions) => ({
+  name,
+  arguments: args,
+  ...(key !== undefined && { _meta: { [IDEMPOTENCY_KEY]: key } }),
+});
 
 /** What both generations of the official client can do. */
 export type McpClient = {
@@ -63,7 +76,7 @@ async function connectOld(parameters: Server): Promise<McpClient> {
     instructions: client.getInstructions(),
     tools: (cursor) => client.listTools(cursor === undefined ? {} : { cursor }),
     call: async (name, args = {}, options = {}) =>
-      (await client.callTool({ name, arguments: args }, undefined, options)) as Answer,
+      (await client.callTool(toolCall(name, args, options), undefined, options)) as Answer,
     changes: () => changes,
     stderr,
     pid: transport.pid,
@@ -88,7 +101,7 @@ async function connectNew(mode: Exclude<Negotiation, 'v1'>, parameters: Server):
         ReturnType<McpClient['tools']>
       >,
     call: async (name, args = {}, options = {}) =>
-      (await client.callTool({ name, arguments: args }, options)) as Answer,
+      (await client.callTool(toolCall(name, args, options), options)) as Answer,
     changes: () => changes,
     stderr,
     pid: transport.pid,

@@ -29,7 +29,7 @@ const WAYS: readonly (readonly [string, Negotiation, string | undefined])[] = [
   ['the v2 client held to 2026-07-28', { pin: '2026-07-28' }, '2026-07-28'],
 ];
 
-describe.each(WAYS)('%s', (_, how, era) => {
+describe.each(WAYS)('%s', (name, how, era) => {
   let client: McpClient;
 
   beforeAll(async () => {
@@ -40,6 +40,17 @@ describe.each(WAYS)('%s', (_, how, era) => {
   it('agrees on the protocol, and is told how to use the tools', () => {
     expect(client.era).toBe(era);
     expect(client.instructions).toContain('`integration`');
+  });
+
+  it('makes a call under a key once', async () => {
+    const written = () => home.sandbox.observed.apiCalls.filter((it) => it.method === 'POST').length;
+    const before = written();
+    const make = (title: string) => client.call('sandbox_tickets_create', { title }, { key: `once by ${name}` });
+    const first = await make('Once');
+    expect(first.structuredContent.data).toMatchObject({ title: 'Once' });
+    expect((await make('Once')).structuredContent).toEqual(first.structuredContent);
+    expect((await make('Twice')).structuredContent.error?.code).toBe('idempotency_conflict');
+    expect(written()).toBe(before + 1);
   });
 
   it('lists tools in order, each with all that a model needs', async () => {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Provider, startProvider } from '../execute/stage.ts';
 import { modern } from '../mcp/httpstage.ts';
+import { startBalancer } from './balancer.ts';
 import { writeDefinition } from './desk.ts';
 import { type Home, makeHome } from './home.ts';
 import { type Ended, until } from './program.ts';
@@ -248,6 +249,54 @@ describe('tieline serve, asked to end', () => {
   it('does not wait for clients that keep their connection', async () => {
     await Promise.all(Array.from({ length: 4 }, byRest));
     expect(await end()).toMatchObject(BY_ITSELF);
+  });
+});
+
+describe('two servers, restarted one after the other', () => {
+  it('fail no call behind a balancer that asks whether they are ready', async () => {
+    const servers = [served, await serveHome(home)];
+    const balancer = await startBalancer(servers);
+    // The token of a user is for the address that gave it.
+    const headers = headersWith({ authorization: `Bearer ${served.clientKey}` });
+    const failures: unknown[] = [];
+    let count = 0;
+    let isOver = false;
+    const loop = async () => {
+      while (!isOver) {
+        const path = `${balancer.url}/api/v1/integrations/connectors/${integration}/execute`;
+        const body = JSON.stringify({ entity: 'things', action: 'make' });
+        const response = await fetch(path, { method: 'POST', headers, body });
+        const text = await response.text();
+        if (response.status !== 200) failures.push([response.status, text]);
+        count++;
+      }
+    };
+    try {
+      const loops = Array.from({ length: 4 }, loop);
+      await until(() => count > 50);
+      for (const index of [0, 1]) {
+        const { server } = servers[index] as Served;
+        server.child.kill('SIGTERM');
+        expect(await server.ended).toMatchObject(BY_ITSELF);
+        servers[index] = await serveHome(home);
+        const before = count;
+        await until(() => count > before + 50);
+        // The balancer has to see that it is back before the other one goes.
+        await until(async () => (await fetch(`${servers[index]?.url}/readyz`)).status === 200);
+      }
+      isOver = true;
+      await Promise.all(loops);
+      expect(failures).toEqual([]);
+      const writes = provider.seen.filter((it) => it.path === '/make').length;
+      expect(writes).toBe(count);
+    } finally {
+      isOver = true;
+      await balancer.close();
+      for (const { server } of servers) {
+        server.child.kill('SIGKILL');
+        await server.ended;
+      }
+    }
   });
 });
 

@@ -38,21 +38,23 @@ export async function drive(stage, fault, { before = 1_500, pauseMs = 30, healMs
   await sleep(before);
   const detail = await fault(stage);
   undoneAt = performance.now();
-  while (performance.now() - undoneAt < healMs && healed.size < accounts.length) {
-    await sleep(100);
-    if (provider.revoked().length > 0 && healed.size + provider.revoked().length >= accounts.length) break;
-  }
+  // Those that are lost never serve again, and are told of as lost.
+  const waiting = () => {
+    const lost = provider.revoked();
+    return accounts.filter((it, i) => !healed.has(it) && !lost.includes(`f${i}`)).length;
+  };
+  while (performance.now() - undoneAt < healMs && waiting() > 0) await sleep(100);
+  const unhealed = waiting();
   isOver = true;
   await Promise.all(callers);
-  const times = [...healed.values()];
   return {
     count,
     told,
     longestMs: longest,
     lost: provider.revoked().length,
     twice: provider.writtenTwice(),
-    healMs: healed.size === accounts.length ? Math.max(...times) : undefined,
-    unhealed: accounts.length - healed.size,
+    healMs: unhealed === 0 ? Math.max(0, ...healed.values()) : undefined,
+    unhealed,
     detail,
   };
 }

@@ -59,7 +59,13 @@ async function tried(fault) {
     stage = await openStage({ store: store?.url, ...fault.stage });
     stage.store = store;
     const result = await drive(stage, fault.run, fault.drive);
-    const problems = problemsOf(result, { healMs: 20_000, longestMs: 58_000, lost: 0, twice: 0, ...most });
+    const problems = problemsOf(result, {
+      healMs: 20_000,
+      longestMs: 58_000,
+      lost: result.detail?.mayBeLost ?? 0,
+      twice: 0,
+      ...most,
+    });
     for (const code of fault.never ?? ['internal', 'client_timeout']) {
       if (result.told[code]) problems.push(`${result.told[code]} callers were told ${code}`);
     }

@@ -1,5 +1,9 @@
+import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { createServer } from 'node:http';
+import { connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 /**
  * An OAuth provider that rotates refresh tokens and revokes the whole family when one is shown twice (RFC 9700 §4.14.2),
@@ -10,6 +14,7 @@ export async function startProvider({ tokenLife = 3, answerMs = 200 } = {}) {
   const families = new Map();
   const writes = new Map();
   const state = { mode: 'ok', refreshes: 0, requests: 0 };
+  let rotating = 0;
 
   const newToken = (family, kind) => `${kind}-${family.name}-${randomBytes(16).toString('hex')}`;
   const familyOf = (token) => families.get(token.split('-')[1]);
@@ -18,6 +23,7 @@ export async function startProvider({ tokenLife = 3, answerMs = 200 } = {}) {
     family.refresh = newToken(family, 'rt');
     family.access = newToken(family, 'at');
     family.until = Date.now() + tokenLife * 1_000;
+    family.rotatedAt = performance.now();
     return { access_token: family.access, token_type: 'bearer', expires_in: tokenLife, refresh_token: family.refresh };
   }
 
@@ -54,7 +60,12 @@ export async function startProvider({ tokenLife = 3, answerMs = 200 } = {}) {
     if (request.url === '/token') {
       if (state.mode === 'away') return json(503, {});
       const granted = refresh(new URLSearchParams(text).get('refresh_token') ?? '');
-      setTimeout(() => (granted ? json(200, granted) : json(400, { error: 'invalid_grant' })), answerMs);
+      rotating += 1;
+      setTimeout(() => {
+        rotating -= 1;
+        if (granted) json(200, granted);
+        else json(400, { error: 'invalid_grant' });
+      }, answerMs);
       return;
     }
     if (!isGood(request.headers.authorization)) return json(401, {});
@@ -66,9 +77,24 @@ export async function startProvider({ tokenLife = 3, answerMs = 200 } = {}) {
     (MODES[state.mode] ?? MODES.ok)(response, json);
   }
 
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const listen = (port) => new Promise((resolve) => server.listen(port, '127.0.0.1', resolve));
+  /** Not between a rotation and its answer: what is cut there nobody can have any more. */
+  async function breakAll() {
+    const { mode } = state;
+    state.mode = 'away';
+    while (rotating > 0) await sleep(10);
+    await sleep(10);
+    server.closeAllConnections();
+    state.mode = mode;
+  }
+  const close = () => {
+    server.closeAllConnections();
+    return new Promise((resolve) => server.close(resolve));
+  };
+  await listen(0);
+  const { port } = server.address();
   return {
-    origin: `http://127.0.0.1:${server.address().port}`,
+    origin: `http://127.0.0.1:${port}`,
     state,
     writes,
     /** The first refresh token of a new family. */
@@ -79,13 +105,32 @@ export async function startProvider({ tokenLife = 3, answerMs = 200 } = {}) {
       return family.refresh;
     },
     revoked: () => [...families.values()].filter((it) => it.revoked).map((it) => it.name),
+    /** How many refresh tokens are younger than so many milliseconds: whoever has them may not have saved them. */
+    justRotated: (ms) => [...families.values()].filter((it) => it.rotatedAt > performance.now() - ms).length,
     writtenTwice: () => [...writes.values()].filter((it) => it > 1).length,
-    close() {
-      server.closeAllConnections();
-      return new Promise((resolve) => server.close(resolve));
+    breakAll,
+    /** In its place listens one that takes nobody, and whose queue is full. */
+    async blackHole(ms) {
+      await breakAll();
+      await close();
+      const hole = spawn(process.execPath, ['-e', HOLE, String(port)], { stdio: ['ignore', 'pipe', 'ignore'] });
+      await once(hole.stdout, 'data');
+      hole.kill('SIGSTOP');
+      const queue = Array.from({ length: 4 }, () => connect(port, '127.0.0.1').on('error', () => {}));
+      await sleep(ms);
+      for (const it of queue) it.destroy();
+      hole.kill('SIGKILL');
+      await once(hole, 'exit');
+      await listen(port);
     },
+    close,
   };
 }
+
+const HOLE = `
+const server = require('node:net').createServer();
+server.listen({ host: '127.0.0.1', port: Number(process.argv[1]), backlog: 1 }, () => console.log('listens'));
+`;
 
 /** How the API answers. */
 const MODES = {

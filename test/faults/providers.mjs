@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-const api = (mode, ms, more = {}) => ({
-  name: `provider: ${more.name ?? mode}`,
+const api = (mode, ms, what, more = {}) => ({
+  name: `provider: ${what}`,
   expects: 'told with a code before a client gives up, nothing written twice, served again at once',
   stage: { processes: 1, accounts: 4, ...more.stage },
   async run({ provider }) {
@@ -14,15 +14,13 @@ const api = (mode, ms, more = {}) => ({
 
 /** How providers misbehave. */
 export const PROVIDER_FAULTS = [
-  api('reset', 3_000, { name: 'resets every connection for 3 s' }),
-  api('broken', 3_000, { name: 'answers 500 for 3 s' }),
-  api('limited', 4_000, {
-    name: 'says 429 with Retry-After for 4 s',
-    most: { healMs: 8_000 },
-  }),
-  api('away', 6_000, { name: 'has no token endpoint for 6 s', most: { healMs: 10_000 } }),
-  api('hang', 8_000, { name: 'hangs for 8 s', most: { longestMs: 56_000, healMs: 50_000 }, isLong: true }),
-  api('drip', 8_000, { name: 'drips for 8 s', most: { longestMs: 56_000, healMs: 56_000 }, isLong: true }),
+  api('reset', 3_000, 'resets every connection for 3 s'),
+  api('broken', 3_000, 'answers 500 for 3 s'),
+  api('limited', 4_000, 'says 429 with Retry-After for 4 s', { most: { healMs: 8_000 } }),
+  api('away', 6_000, 'has no token endpoint for 6 s', { most: { healMs: 10_000 } }),
+  api('hang', 8_000, 'hangs for 8 s', { most: { longestMs: 56_000, healMs: 50_000 }, isLong: true }),
+  api('drip', 8_000, 'drips for 8 s', { most: { longestMs: 56_000, healMs: 56_000 }, isLong: true }),
+  api('ok', 0, 'neither takes nor refuses connections for 7 s', { run: ({ provider }) => provider.blackHole(7_000) }),
   {
     name: 'provider: a write whose answer is lost, sent again with the same Idempotency-Key',
     expects: 'outcome_unknown, again and again, and written once',

@@ -55,7 +55,8 @@ const definition = (origin) => ({
 
 /**
  * A provider, so many processes of `tieline serve` on one store, and so many accounts, each of a family of tokens of
- * its own. `store` is a URL, or undefined for SQLite in the home that the processes then share.
+ * its own. `store` is a URL, or undefined for SQLite in the home that the processes then share. `files` is how many may be
+ * open in a process.
  */
 export async function openStage({
   store,
@@ -65,6 +66,7 @@ export async function openStage({
   tokenLife,
   home: given,
   env = {},
+  files,
 }) {
   const provider = await startProvider({ tokenLife });
   const folder = await mkdtemp(join(tmpdir(), 'tieline-faults-'));
@@ -81,12 +83,21 @@ export async function openStage({
     ...config,
   };
 
-  async function start(index, more = {}) {
-    const home = homeOf(index);
+  const furnished = new Set();
+  async function furnish(home) {
+    if (furnished.has(home)) return;
     await mkdir(home, { recursive: true, mode: 0o700 });
     await writeFile(join(home, 'config.yaml'), JSON.stringify(all), { mode: 0o600 });
+    furnished.add(home);
+  }
+
+  async function start(index, more = {}) {
+    const home = homeOf(index);
+    await furnish(home);
     const { port = 0, execArgv = [], ...others } = more;
-    const child = spawn(process.execPath, [...execArgv, MAIN, 'serve', '--port', String(port), '--json'], {
+    const program = [process.execPath, ...execArgv, MAIN, 'serve', '--port', String(port), '--json'];
+    const limited = files === undefined ? program : ['bash', '-c', `ulimit -n ${files}; exec "$0" "$@"`, ...program];
+    const child = spawn(limited[0], limited.slice(1), {
       env: {
         PATH: process.env.PATH,
         TIELINE_HOME: home,
@@ -110,18 +121,20 @@ export async function openStage({
     });
     for (let tries = 0; tries < 600 && child.exitCode === null; tries++) {
       try {
-        const first = JSON.parse(out);
-        return Object.assign(server, { url: first.url, clientKey: first.clientKey });
+        const { url, clientKey } = JSON.parse(out);
+        // An error is told in the same way.
+        if (url !== undefined) return Object.assign(server, { url, clientKey });
       } catch {
-        await sleep(50);
+        // Nothing yet, or not all.
       }
+      await sleep(50);
     }
-    throw new Error(`the server did not start: ${server.errors}`);
+    throw new Error(`the server did not start: ${server.errors}${out}`);
   }
 
-  const servers = [await start(0)];
-  const { clientKey } = servers[0];
-  for (let i = 1; i < processes; i++) servers.push(await start(i));
+  const servers = [];
+  for (let i = 0; i < processes; i++) servers.push(await start(i));
+  const clientKey = servers[0]?.clientKey;
 
   /** One request of the API. Gives `ok`, or the code of what came instead; never throws. */
   async function request(server, path, body, { timeoutMs = 60_000, headers = {} } = {}) {

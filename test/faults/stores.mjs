@@ -1,9 +1,10 @@
 import { execFile, spawn } from 'node:child_process';
-import { copyFile, mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { drive } from './drive.mjs';
 
 const run = promisify(execFile);
 
@@ -25,9 +26,9 @@ export const STORE_FAULTS = [
       await sleep(400);
     }
   }),
-  byServer('postgres', 'refused for 2 s', ({ proxy }) => proxy.refused(2_000)),
-  byServer('postgres', 'refused for 10 s', ({ proxy }) => proxy.refused(10_000)),
-  byServer('postgres', 'silent for 8 s', ({ proxy }) => proxy.silent(8_000)),
+  byServer('postgres', 'refused for 4 s', ({ proxy }) => proxy.refused(4_000)),
+  byServer('postgres', 'refused for 10 s', ({ proxy }) => proxy.refused(10_000), { isLong: true }),
+  byServer('postgres', 'silent for 6 s', ({ proxy }) => proxy.silent(6_000)),
   byServer('postgres', 'silent for 30 s', ({ proxy }) => proxy.silent(30_000), { isLong: true }),
   byServer('postgres', 'restarted', (postgres) => postgres.restart()),
   byServer('postgres', 'stopped at once, away for 4 s', async (postgres) => {
@@ -42,7 +43,7 @@ export const STORE_FAULTS = [
     }
   }),
   byServer('redis', 'refused for 4 s', ({ proxy }) => proxy.refused(4_000)),
-  byServer('redis', 'silent for 8 s', ({ proxy }) => proxy.silent(8_000)),
+  byServer('redis', 'silent for 6 s', ({ proxy }) => proxy.silent(6_000)),
   byServer('redis', 'killed and started again, with what it kept', async (redis) => {
     await redis.stop('SIGKILL');
     await sleep(1_500);
@@ -72,11 +73,11 @@ export const STORE_FAULTS = [
     },
   },
   {
-    name: 'sqlite: locked by another process for 4 s',
+    name: 'sqlite: locked by another process for 7 s',
     expects: 'calls wait or are told store_unavailable, others are served, health answers at once',
     stage: { processes: 1 },
     async run({ home, servers }) {
-      const locker = spawn(process.execPath, ['-e', LOCKER, join(home, 'tieline.db'), '4000'], { stdio: 'ignore' });
+      const locker = spawn(process.execPath, ['-e', LOCKER, join(home, 'tieline.db'), '7000'], { stdio: 'ignore' });
       let longest = 0;
       const ended = new Promise((resolve) => locker.once('exit', resolve));
       let isOver = false;
@@ -96,37 +97,79 @@ export const STORE_FAULTS = [
   {
     name: 'sqlite: the disk is full for 4 s',
     expects: 'nothing lost, the provider is not asked without room for its answer or that is kept until there is room',
-    async check({ openStage }) {
-      if (userInfo().uid !== 0) return { text: 'skipped: needs root to mount', problems: [] };
-      const home = await mkdtemp(join(tmpdir(), 'tieline-full-'));
-      try {
-        await run('mount', ['-t', 'tmpfs', '-o', 'size=6m,mode=700', 'tmpfs', home]);
-      } catch {
-        return { text: 'skipped: nothing can be mounted here', problems: [] };
-      }
-      try {
-        const { drive } = await import('./drive.mjs');
+    check: ({ openStage }) =>
+      onOwnDisk('6m', async (home) => {
         const stage = await openStage({ home });
         try {
           const result = await drive(stage, async () => {
-            const filler = join(home, 'filler');
-            await run('dd', ['if=/dev/zero', `of=${filler}`, 'bs=4096']).catch(() => {});
-            await sleep(4_000);
-            await rm(filler);
+            await fill(home, 4_000);
           });
           const problems = [];
           if (result.lost > 0) problems.push(`${result.lost} accounts were lost`);
           if (result.twice > 0) problems.push(`${result.twice} things were written twice`);
           if (result.healMs === undefined) problems.push(`${result.unhealed} accounts did not serve again`);
+          if (result.told.internal) problems.push(`${result.told.internal} callers were told internal`);
           return { text: `told ${JSON.stringify(result.told)}, lost ${result.lost}`, problems };
         } finally {
           await stage.close();
         }
-      } finally {
-        await run('umount', ['-l', home]);
-        await rm(home, { recursive: true, force: true });
-      }
-    },
+      }),
+  },
+  {
+    name: 'audit: no room for it for 3 s, then its file is renamed',
+    service: 'redis',
+    expects: 'calls go on, and no line is missing',
+    check: ({ store, openStage }) =>
+      onOwnDisk('2m', async (home) => {
+        const stage = await openStage({ home, store: store.url, processes: 1, accounts: 4 });
+        const audit = join(home, 'audit.jsonl');
+        try {
+          const { told, lost } = await drive(stage, async () => {
+            await fill(home, 3_000);
+            await sleep(1_500);
+            await rename(audit, `${audit}.1`);
+            await sleep(1_500);
+          });
+          const [server] = stage.servers;
+          server.child.kill('SIGINT');
+          await server.ended;
+          const files = await Promise.all([audit, `${audit}.1`].map((it) => readFile(it, 'utf8')));
+          const lines = files.flatMap((it) => it.split('\n')).filter((it) => it.includes('"entity":"things"')).length;
+          const calls = Object.values(told).reduce((sum, it) => sum + it, 0);
+          const problems = [];
+          if (lost > 0) problems.push(`${lost} accounts were lost`);
+          if (lines < calls) problems.push(`${calls - lines} lines are missing`);
+          if (told.ok !== calls) problems.push('calls failed');
+          return { text: `told ${JSON.stringify(told)}, ${lines} lines`, problems };
+        } finally {
+          await stage.close();
+        }
+      }),
+  },
+  {
+    name: 'home: mounted read-only at the start',
+    expects: 'an error that says so, with the next step',
+    check: ({ openStage }) =>
+      onOwnDisk('6m', async (home) => {
+        const stage = await openStage({ home, processes: 1, accounts: 1 });
+        try {
+          const [server] = stage.servers;
+          server.child.kill('SIGINT');
+          await server.ended;
+          await run('mount', ['-o', 'remount,ro', home]);
+          const told = await stage.start(0).then(
+            (it) => {
+              stage.servers.push(it);
+              return 'it serves';
+            },
+            ({ message }) => message,
+          );
+          const isClear = /"code": ?"(?!internal)/.test(told) && told.includes('"hint"') && !told.includes('\n    at ');
+          return { text: told.trim().replace(/\s+/g, ' '), problems: isClear ? [] : ['no clear error'] };
+        } finally {
+          await stage.close();
+        }
+      }),
   },
   {
     name: 'sqlite: the file is replaced by a copy while running',
@@ -200,3 +243,29 @@ try {
 }
 setTimeout(() => { end(); setTimeout(() => process.exit(), 200); }, Number(ms));
 `;
+
+/** Works with a folder on a file system of its own. Says why where none can be mounted. */
+async function onOwnDisk(size, work) {
+  if (userInfo().uid !== 0) return { text: 'skipped: needs root to mount', problems: [] };
+  const folder = await mkdtemp(join(tmpdir(), 'tieline-disk-'));
+  try {
+    await run('mount', ['-t', 'tmpfs', '-o', `size=${size},mode=700`, 'tmpfs', folder]);
+  } catch {
+    await rm(folder, { recursive: true });
+    return { text: 'skipped: nothing can be mounted here', problems: [] };
+  }
+  try {
+    return await work(folder);
+  } finally {
+    await run('umount', ['-l', folder]);
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** Leaves no room in a folder for so many milliseconds. */
+async function fill(folder, ms) {
+  const filler = join(folder, 'filler');
+  await run('dd', ['if=/dev/zero', `of=${filler}`, 'bs=4096']).catch(() => {});
+  await sleep(ms);
+  await rm(filler);
+}

@@ -44,6 +44,21 @@ describe.each(waysTo)('the client $name', ({ how }) => {
     await client.close();
   });
 
+  it('makes a call under a key once', async () => {
+    const client = await connectHttp(stage.url, how, ada);
+    stage.provider.answer(({ headers }) => ({ body: { made: stage.provider.seen.length, by: headers.authorization } }));
+    const written = () => stage.provider.seen.filter((it) => it.method === 'POST').length;
+    const before = written();
+    const make = (key: string) => client.call('sample_things_create', {}, { key });
+    const first = await make(`a-${nameOf(how)}`);
+    expect(first.isError).toBeFalsy();
+    expect((await make(`a-${nameOf(how)}`)).structuredContent).toEqual(first.structuredContent);
+    expect(written()).toBe(before + 1);
+    expect((await make(`b-${nameOf(how)}`)).structuredContent).not.toEqual(first.structuredContent);
+    stage.provider.answer(answerOwner);
+    await client.close();
+  });
+
   it('is told how far a call is', async () => {
     const client = await connectHttp(stage.url, how, ada);
     const seen: number[] = [];

@@ -1,7 +1,7 @@
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { Client as OldClient } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport as OldTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
-import type { Answer, McpClient, Negotiation } from '../e2e/client.ts';
+import { type Answer, type McpClient, type Negotiation, toolCall } from '../e2e/client.ts';
 
 export const ways: Negotiation[] = ['v1', 'legacy', 'auto', { pin: '2026-07-28' }];
 export const nameOf = (how: Negotiation): string => (typeof how === 'string' ? how : how.pin);
@@ -28,7 +28,7 @@ export async function connectHttp(url: string, how: Negotiation, connecting: Con
       era: undefined,
       tools: (cursor) => client.listTools(cursor === undefined ? {} : { cursor }),
       call: async (name, args = {}, options = {}) =>
-        (await client.callTool({ name, arguments: args }, undefined, options)) as Answer,
+        (await client.callTool(toolCall(name, args, options), undefined, options)) as Answer,
       declared: client.getServerCapabilities() ?? {},
       changes: () => 0,
       sessionId: () => transport.sessionId,
@@ -50,7 +50,7 @@ export async function connectHttp(url: string, how: Negotiation, connecting: Con
         ReturnType<McpClient['tools']>
       >,
     call: async (name, args = {}, options = {}) =>
-      (await client.callTool({ name, arguments: args }, options)) as Answer,
+      (await client.callTool(toolCall(name, args, options), options)) as Answer,
     declared: client.getServerCapabilities() ?? {},
     changes: () => changes,
     sessionId: () => transport.sessionId,

@@ -181,6 +181,32 @@ describe('a user', () => {
     expect(new Set(all.map((it) => (it as { id: string }).id)).size).toBe(all.length);
   });
 
+  it('makes a call under a key once, also when its answer is lost on the way back', async () => {
+    await linked('klara');
+    const written = () => sandbox.observed.apiCalls.filter((it) => it.method === 'POST').length;
+    const before = written();
+    let isLost = true;
+    const losing = new Tieline({
+      apiBaseUrl: stage.url,
+      apiKey: acme.key,
+      maxAttempts: 3,
+      async fetch(url, init) {
+        const response = await fetch(url, init);
+        if (!String(url).endsWith('/execute') || !isLost) return response;
+        isLost = false;
+        throw new TypeError('fetch failed');
+      },
+    });
+    const klara = losing.customer('klara');
+    const create = { connector: 'sandbox', entity: 'tickets', action: 'create', params: { title: 'Once' } };
+    const first = await klara.execute({ ...create, idempotencyKey: 'order-1' });
+    expect(isLost).toBe(false);
+    const call = klara.connect('sandbox').action('tickets', 'create').idempotencyKey('order-1');
+    expect((await call.params({ title: 'Once' }).execute()).data).toEqual(first.data);
+    expect((await failureOf(call.params({ title: 'Twice' }).execute())).code).toBe('idempotency_conflict');
+    expect(written()).toBe(before + 1);
+  });
+
   it('gets files as bytes', async () => {
     const user = await linked('fiona');
     const file = { name: 'a.txt', text: 'Grüße' };

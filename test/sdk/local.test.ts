@@ -82,6 +82,20 @@ describe('a connector in this process', () => {
     expect((await own.describe()).entities.map((it) => it.name)).toContain('tickets');
   });
 
+  it('makes a call under a key once', async () => {
+    await using own = connector(
+      'sandbox',
+      local({ credentials: { apiKey: sandbox.apiKey('ada'), base_url: sandbox.url } }),
+    );
+    const written = () => sandbox.observed.apiCalls.filter((it) => it.method === 'POST').length;
+    const before = written();
+    const make = (title: string) => own.execute('tickets', 'create', { title }, { idempotencyKey: 'order-1' });
+    const first = await make('Once');
+    expect((await make('Once')).data).toEqual(first.data);
+    expect((await failureOf(make('Twice'))).code).toBe('idempotency_conflict');
+    expect(written()).toBe(before + 1);
+  });
+
   it('reaches a host elsewhere where it is told to', async () => {
     const credentials = { apiKey: sandbox.apiKey('ada'), base_url: 'http://sandbox.example' };
     const connectTo = { 'sandbox.example': new URL(sandbox.url).host };
