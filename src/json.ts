@@ -20,8 +20,14 @@ export type JsonLimits = {
  * @throws SyntaxError for what is no JSON, TielineError `json_too_large` for what is beyond the limits.
  */
 export function parseJson(text: string, limits: JsonLimits = {}): unknown {
+  checkJson(text, limits);
+  return JSON.parse(text);
+}
+
+/** Without parsing it. @throws TielineError `json_too_large` for what is beyond the limits. */
+export function checkJson(text: string, limits: JsonLimits = {}): void {
   const excess = jsonExcess(text, limits);
-  if (excess === undefined) return JSON.parse(text);
+  if (excess === undefined) return;
   throw new TielineError('json_too_large', `the JSON ${excess.text}`, { hint: 'Send less, or less deeply nested.' });
 }
 

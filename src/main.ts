@@ -1,12 +1,13 @@
 #!/usr/bin/env node
 import { EXIT, fail } from './cli/output.ts';
+import { survives } from './cli/survival.ts';
 
 // Whoever reads the output may stop early, as `head` does; what the command is for goes on.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;
 });
 // Node's own report of a failure that nobody awaited is not scrubbed.
-process.on('uncaughtException', (error) => process.exit(fail(error, false)));
+process.on('uncaughtException', (error) => survives(error) || process.exit(fail(error, false)));
 
 const args = process.argv.slice(2);
 // A client waits for this start, and there are no options to read.

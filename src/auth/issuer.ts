@@ -10,6 +10,7 @@ import {
   jwtVerify,
 } from 'jose';
 import { isTielineError, TielineError } from '../errors.ts';
+import { parseJson } from '../json.ts';
 import { once } from '../network/once.ts';
 import type { Sender } from '../network/send.ts';
 
@@ -121,7 +122,7 @@ function getJson(sender: Sender, address: string) {
 
 function parsed(bytes: Uint8Array): { readonly issuer?: unknown; readonly jwks_uri?: unknown } | undefined {
   try {
-    const value: unknown = JSON.parse(Buffer.from(bytes).toString('utf8'));
+    const value: unknown = parseJson(Buffer.from(bytes).toString('utf8'));
     return typeof value === 'object' && value !== null ? value : undefined;
   } catch {
     return undefined;

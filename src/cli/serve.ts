@@ -22,6 +22,7 @@ import { connectionsFolder, type Opened, openEngine, shippedConnectors, tellWeak
 import { printSecret } from './output.ts';
 import { readPort } from './port.ts';
 import { publicUrl } from './publicurl.ts';
+import { surviveFaults } from './survival.ts';
 import { wrongClock } from './wrongclock.ts';
 
 export type ServeOptions = { readonly host: string; readonly port: string; readonly json?: boolean };
@@ -66,6 +67,7 @@ export async function serve({ host, port, json }: ServeOptions, extension?: Exte
     const signIn = signInOf(opened);
     const signing = { signingKeys, issuers, authorizationServer, clients, signIn };
     serving = httpListener({ engine, url, limits, trustedProxies, isEnding: () => isEnding, mcp, ...signing });
+    surviveFaults();
     stopWatching = announceChanges(opened);
     const wrong = wrongClock(await engine.keystore.clockAhead());
     if (wrong) log.warn(wrong.message, { hint: wrong.hint });

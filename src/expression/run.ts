@@ -1,4 +1,5 @@
 import { isTielineError, TielineError } from '../errors.ts';
+import { parseJson } from '../json.ts';
 import { scrubValues } from '../secret.ts';
 import { withoutTokens } from '../tokenshape.ts';
 import { Clock } from './clock.ts';
@@ -53,7 +54,7 @@ export async function runScript(prepare: (session: Session) => string, options: 
     if (over.signal.aborted) throw new Error('the script is over');
     if (asked === MOST_REQUESTS) throw new Error(`a script makes at most ${MOST_REQUESTS} requests`);
     if (json === '') throw new TypeError('http() needs a request');
-    const request: unknown = JSON.parse(json);
+    const request: unknown = parseJson(json, { values: Number.POSITIVE_INFINITY });
     const index = asked++;
     const number = String(index);
     send(http, request, over.signal).then(

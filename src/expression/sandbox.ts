@@ -1,4 +1,5 @@
 import { isTielineError, TielineError } from '../errors.ts';
+import { parseUpstreamJson } from '../json.ts';
 import { withoutTokens } from '../tokenshape.ts';
 import { loadEngine } from './engine.ts';
 import { analyse, type Scope, show } from './expression.ts';
@@ -66,7 +67,7 @@ export class Scripts {
       const index = session.compile(expression, names);
       for (const name of names) session.setRoot(name, Object.hasOwn(scope, name) ? scope[name] : undefined);
       const json = session.run(index, this.#timeLimitMs);
-      const value: unknown = json === '' ? undefined : JSON.parse(json);
+      const value: unknown = json === '' ? undefined : parseResult(json);
       return value;
     });
   }
@@ -95,7 +96,7 @@ export class Scripts {
     for (let first = true; ; first = false) {
       try {
         const json = await runScript(prepare, options);
-        const value: unknown = json === '' ? undefined : JSON.parse(json);
+        const value: unknown = json === '' ? undefined : parseResult(json);
         return value;
       } catch (error) {
         if (error instanceof Exhausted && error.shared && first) continue;
@@ -153,6 +154,9 @@ export class Scripts {
     return code ? new TielineError(code, message) : failed(expression, message, new ScriptFailure(message));
   }
 }
+
+/** How many values there are, the memory of the sandbox bounds. */
+const parseResult = (json: string): unknown => parseUpstreamJson(json, { values: Number.POSITIVE_INFINITY });
 
 /** True for what a script threw by itself, and not for one that was ended. */
 export function wasThrown(error: unknown): boolean {

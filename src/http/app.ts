@@ -1,6 +1,5 @@
 import { OpenAPIHono } from '@hono/zod-openapi';
 import type { MiddlewareHandler } from 'hono';
-import { bodyLimit } from 'hono/body-limit';
 import { requestId } from 'hono/request-id';
 import { secureHeaders } from 'hono/secure-headers';
 import { isTielineError, TielineError } from '../errors.ts';
@@ -9,6 +8,7 @@ import { version } from '../version.ts';
 import { appRoutes } from './apps.ts';
 import { keepOpener, POPUP_PATHS } from './authserver/opener.ts';
 import { authorizationServerRoutes } from './authserver/routes.ts';
+import { MANAGEMENT, readsBody } from './body.ts';
 import { identifyCaller } from './caller.ts';
 import { confirmRoutes } from './connect/confirm.ts';
 import { initiateRoutes } from './connect/initiate.ts';
@@ -42,7 +42,6 @@ export function httpApp(backend: Backend, gates: Gates = openGates(backend)): Op
   app.notFound((context) => answerProblem(context, noRoute()));
   for (const path of POPUP_PATHS) app.use(path, keepOpener);
   app.use(requestId({ limitLength: 64 }), logged(gates), secureHeaders(), knownHosts(url));
-  app.use(bodyLimit({ maxSize: limits.body, onError: (context) => answerProblem(context, tooLarge(limits.body)) }));
 
   app.get('/healthz', (context) => context.json({ status: 'ok', version }));
   app.get('/readyz', async (context) => {
@@ -66,6 +65,9 @@ export function httpApp(backend: Backend, gates: Gates = openGates(backend)): Op
 
   const api = router();
   api.use(identifyCaller(backend, gates), limitRequests(openRequestLimit(limits.requests)));
+  const management = { ...MANAGEMENT, bytes: Math.min(MANAGEMENT.bytes, limits.body) };
+  // Calls may bring files along.
+  api.use(readsBody((path) => (path.endsWith('/execute') ? { bytes: limits.body } : management)));
   // Calls keep what became of their keys by themselves.
   api.route('/', executionRoutes(backend));
   api.use(idempotent(backend));
@@ -124,6 +126,3 @@ const logged =
 
 const noRoute = (): TielineError =>
   new TielineError('not_found', 'there is nothing at this address', { hint: `Look at ${API}/docs.` });
-
-const tooLarge = (most: number): TielineError =>
-  new TielineError('request_too_large', `the request has more than ${most} bytes`, { hint: 'Send less.' });

@@ -4,6 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { getRequestListener } from '@hono/node-server';
 import { TielineError } from '../errors.ts';
 import { log } from '../log.ts';
+import { ARRIVAL_MS } from './arrivals.ts';
+import { answering, sendProblem } from './mishap.ts';
 
 export type Listening = {
   readonly port: number;
@@ -33,7 +35,12 @@ const SETTLE = 250;
 
 /** Longer than balancers keep a connection without requests, mostly a minute: who closes first breaks no request. */
 const KEEP_ALIVE = 75_000;
-const HEADERS = KEEP_ALIVE + 5_000;
+/** How long the head of a request may take to arrive, in milliseconds. */
+const HEADERS = 20_000;
+/** How often those times are looked at, in milliseconds. */
+const CHECKING = 5_000;
+/** Connections at once; more are closed as they come. */
+const MOST_CONNECTIONS = 10_000;
 
 type Fetch = (request: Request, env: object) => Response | Promise<Response>;
 
@@ -55,11 +62,17 @@ export async function listen(
       underWay.delete(outgoing);
       if (underWay.size === 0) onAnswered?.();
     });
-    return listener(incoming, outgoing);
+    void answering(outgoing, () => listener(incoming, outgoing));
   };
   const server = await new Promise<Server>((resolve, reject) => {
-    const options = { keepAliveTimeout: KEEP_ALIVE, headersTimeout: HEADERS };
+    const options = {
+      keepAliveTimeout: KEEP_ALIVE,
+      headersTimeout: HEADERS,
+      requestTimeout: ARRIVAL_MS,
+      connectionsCheckingInterval: CHECKING,
+    };
     const started = createServer(options, tracked).listen(port, host, () => resolve(started));
+    started.maxConnections = MOST_CONNECTIONS;
     started.on('error', (cause: NodeJS.ErrnoException) => {
       // Once it listens: a connection that could not be taken, as when too many files are open, ends nothing else.
       if (started.listening) log.error('a connection could not be taken', { code: cause.code });
@@ -121,16 +134,11 @@ async function within(ms: number, work: Promise<unknown>, signal?: AbortSignal):
 /** Answers for whom there was no time left. */
 function giveUp(outgoing: ServerResponse): void {
   if (outgoing.headersSent) return;
-  const problem = {
-    type: 'urn:tieline:error:outcome_unknown',
-    title: 'outcome unknown',
-    status: 504,
-    detail: 'the server had to end before this was answered; whether it was done is not known',
-    code: 'outcome_unknown',
-    hint: 'Look whether it was done before doing it again.',
-  };
-  outgoing.writeHead(504, { 'content-type': 'application/problem+json', 'cache-control': 'no-store' });
-  outgoing.end(JSON.stringify(problem));
+  const detail = 'the server had to end before this was answered; whether it was done is not known';
+  sendProblem(
+    outgoing,
+    new TielineError('outcome_unknown', detail, { hint: 'Look whether it was done before doing it again.' }),
+  );
 }
 
 const notPossible = (host: string, port: number, cause: NodeJS.ErrnoException): TielineError =>

@@ -1,7 +1,9 @@
 import { type Context, Hono } from 'hono';
-import { TielineError } from '../errors.ts';
+import { isTielineError, TielineError } from '../errors.ts';
 import { supportedScopes } from '../execute/policy.ts';
 import type { Principal, Scope } from '../integration/principal.ts';
+import { parseJson } from '../json.ts';
+import { readsBody } from './body.ts';
 import { unlessGuessedBy } from './caller.ts';
 import type { Backend, Env, McpEndpoint } from './context.ts';
 import { type Gates, incomingOf } from './gates.ts';
@@ -19,6 +21,7 @@ export function mcpRoutes(backend: Backend, gates: Gates): Hono<Env> {
   app.onError((error, context) => refuse(context, backend, error));
   app.route('/', resourceRoutes(backend));
   const limit = limitRequests(gates.requests);
+  const whole = readsBody(() => ({ bytes: backend.limits.body }));
   app.on(['GET', 'POST', 'DELETE'], '/mcp', knownOrigins(url), async (context) => {
     const { headers } = context.req.raw;
     const { user, who } = await unlessGuessedBy(gates, incomingOf(context), headers, () =>
@@ -26,6 +29,7 @@ export function mcpRoutes(backend: Backend, gates: Gates): Hono<Env> {
     );
     context.set('caller', { kind: 'user', organization: user.organization, user });
     await limit(context, async () => {});
+    await whole(context, async () => {});
     return serve(mcp, backend, context, who);
   });
   return app;
@@ -52,8 +56,9 @@ async function withBody(request: Request): Promise<{ readonly request: Request; 
   if (request.method !== 'POST' || !isJson) return { request, body: undefined };
   const text = await request.text();
   try {
-    return { request, body: JSON.parse(text) };
-  } catch {
+    return { request, body: parseJson(text) };
+  } catch (error) {
+    if (isTielineError(error)) throw error;
     const { url, method, headers, signal } = request;
     return { request: new Request(url, { method, headers, signal, body: text }), body: undefined };
   }

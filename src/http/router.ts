@@ -10,8 +10,7 @@ export const router = (): OpenAPIHono<Env> =>
   new OpenAPIHono<Env>({
     defaultHook: (result) => {
       if (result.success) return;
-      const problems = result.error.issues.map(problemOf);
-      const shown = problems.slice(0, MOST_PROBLEMS).join('; ');
+      const shown = result.error.issues.slice(0, MOST_PROBLEMS).map(problemOf).join('; ');
       throw new TielineError('arguments_invalid', `the request does not fit: ${shown}`, {
         hint: 'Correct it and send it again; /api/v1/openapi.json has the schemas.',
       });

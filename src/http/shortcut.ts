@@ -1,14 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, OutgoingHttpHeaders, RequestListener, ServerResponse } from 'node:http';
+import { parseJson } from '../json.ts';
 import { log } from '../log.ts';
 import { AcceptedEnvelopes, envelopeKey } from '../mcp/accepted.ts';
 import { returnController, takeController } from '../mcp/cancellation.ts';
 import type { Json } from '../mcp/direct.ts';
 import { type PlainRequest, plainRequest } from '../mcp/plain.ts';
+import { arrivals } from './arrivals.ts';
 import { guessOf } from './caller.ts';
 import type { Backend, McpEndpoint } from './context.ts';
 import type { Gates } from './gates.ts';
 import { identifyMcpCaller } from './mcpcaller.ts';
+import { answering, sendProblem } from './mishap.ts';
 import { limitedUser } from './ratelimit.ts';
 
 /** Longer requests take the long way, as do those that do not say how long they are. */
@@ -58,7 +61,7 @@ export function mcpShortcut(backend: Backend, gates: Gates, onward: RequestListe
 
   return (incoming, outgoing) => {
     if (!isCandidate(incoming, longest)) return onward(incoming, outgoing);
-    readBody(incoming, (body) => {
+    readBody(incoming, outgoing, (body) => {
       // Where the long way looks for a body that was read before it.
       Object.assign(incoming, { rawBody: body });
       const request = plainRequest(parsed(body));
@@ -66,13 +69,12 @@ export function mcpShortcut(backend: Backend, gates: Gates, onward: RequestListe
       const key = keyOf(request, incoming);
       const template = accepted.get(key);
       if (template) {
-        void answer(mcp, request, template, { incoming, outgoing, start: performance.now() });
-        return;
+        return answer(mcp, request, template, { incoming, outgoing, start: performance.now() });
       }
       noteHead(outgoing, (status, headers) => {
         if (status === 200) accepted.add(key, templateOf(headers));
       });
-      onward(incoming, outgoing);
+      return onward(incoming, outgoing);
     });
   };
 
@@ -164,7 +166,11 @@ function noteHead(outgoing: ServerResponse, note: (status: number, headers: Outg
   const writeHead = outgoing.writeHead.bind(outgoing) as (...head: readonly unknown[]) => ServerResponse;
   outgoing.writeHead = (status: number, ...head: readonly unknown[]) => {
     const given = head.at(-1);
-    note(status, { ...outgoing.getHeaders(), ...(typeof given === 'object' && !Array.isArray(given) ? given : {}) });
+    try {
+      note(status, { ...outgoing.getHeaders(), ...(typeof given === 'object' && !Array.isArray(given) ? given : {}) });
+    } catch (error) {
+      log.debug('an answer could not be noted', { error }); // the next one takes the long way, too
+    }
     return writeHead(status, ...head);
   };
 }
@@ -179,16 +185,33 @@ const textOf = (header: string | string[] | undefined): string | null =>
 
 function parsed(body: Buffer): unknown {
   try {
-    return JSON.parse(body.toString('utf8'));
+    return parseJson(body.toString('utf8'));
   } catch {
     return undefined;
   }
 }
 
 /** Gives the whole body once it is there; nothing where the client goes away before. */
-function readBody(incoming: IncomingMessage, done: (body: Buffer) => void): void {
+function readBody(incoming: IncomingMessage, outgoing: ServerResponse, done: (body: Buffer) => unknown): void {
   const chunks: Buffer[] = [];
-  incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
-  incoming.once('end', () => done(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)));
-  incoming.on('error', () => {});
+  let isGivenUp = false;
+  const arrival = arrivals.begin((why) => {
+    isGivenUp = true;
+    chunks.length = 0;
+    outgoing.shouldKeepAlive = false;
+    sendProblem(outgoing, why);
+    incoming.resume();
+  });
+  incoming.on('data', (chunk: Buffer) => {
+    if (isGivenUp) return;
+    chunks.push(chunk);
+    arrival.add(chunk.length);
+  });
+  incoming.once('end', () => {
+    arrival.end();
+    if (isGivenUp) return;
+    void answering(outgoing, () => done(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)));
+  });
+  incoming.once('close', () => arrival.end());
+  incoming.on('error', (error) => log.debug('a request was cut off', { error }));
 }

@@ -1,18 +1,20 @@
 import { type Context, Hono } from 'hono';
 import { cors } from 'hono/cors';
 import { isTielineError, TielineError } from '../../errors.ts';
+import { parseJson } from '../../json.ts';
 import { log } from '../../log.ts';
+import { FORM, readsBody } from '../body.ts';
 import { showPage } from '../connect/layout.ts';
 import { failurePage } from '../connect/pages.ts';
 import type { Backend, Env } from '../context.ts';
 import { type Gates, incomingOf } from '../gates.ts';
 import { limitFailures, openRequestLimit, shownFrom } from '../ratelimit.ts';
-import { sessionUser, signInUrl } from '../session.ts';
+import { SIGN_IN, SIGN_OUT, sessionUser, signInUrl } from '../session.ts';
 import { answerBy } from './bridge.ts';
 import { readClientMetadata } from './client.ts';
 import { consentRoutes } from './consent.ts';
 import { PATHS, serverMetadata } from './metadata.ts';
-import { lazyProvider } from './provider.ts';
+import { CONSENT, lazyProvider } from './provider.ts';
 import { LONGEST_REGISTRATION, registerClient, sizeOfRegistration } from './registration.ts';
 import { afterSignIn, LONGEST_REQUEST, readAuthorizationRequest } from './request.ts';
 import { signInRoutes } from './signin.ts';
@@ -33,6 +35,7 @@ export function authorizationServerRoutes(backend: Backend, gates: Gates): Hono<
   const refusals = limitFailures(MOST_REFUSALS);
   const requests = openRequestLimit(MOST_REQUESTS);
   app.onError((error, context) => showFailure(context, error));
+  const whole = readsBody(() => FORM);
 
   const open = cors({ origin: '*', allowMethods: ['GET', 'POST'], maxAge: 3_600, exposeHeaders: ['WWW-Authenticate'] });
   const metadata = (context: Context<Env>) => {
@@ -73,6 +76,7 @@ export function authorizationServerRoutes(backend: Backend, gates: Gates): Hono<
   for (const path of [PATHS.token, PATHS.revocation]) {
     app.use(path, open).post(path, (context) =>
       forPrograms(context, async () => {
+        await whole(context, async () => {});
         const text = await context.req.text();
         if (text.length > MOST_BYTES) return refused(context, 'invalid_request', 'it is too long');
         const { method, headers } = context.req.raw;
@@ -88,6 +92,7 @@ export function authorizationServerRoutes(backend: Backend, gates: Gates): Hono<
   }
   app.use(PATHS.registration, open).post(PATHS.registration, (context) =>
     forPrograms(context, async () => {
+      await whole(context, async () => {});
       const text = await context.req.text();
       const read = text.length > MOST_BYTES ? { problem: 'it is too long' } : readClientMetadata(parsed(text));
       if ('problem' in read) {
@@ -113,6 +118,7 @@ export function authorizationServerRoutes(backend: Backend, gates: Gates): Hono<
     }),
   );
 
+  for (const path of [SIGN_IN, SIGN_OUT, `${CONSENT}/*`]) app.use(path, whole);
   app.route('/', signInRoutes(backend));
   app.route('/', signOutRoutes(backend));
   app.route('/', consentRoutes(backend, provider));
@@ -134,7 +140,7 @@ const tooLong = (): TielineError =>
 
 function parsed(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseJson(text);
   } catch {
     return undefined;
   }
@@ -163,6 +169,8 @@ async function forPrograms(context: Context<Env>, answer: () => Promise<Response
       log.error('a request failed', { request: context.get('requestId'), cause: error });
     if (known?.retryAfter !== undefined) context.header('retry-after', String(known.retryAfter));
     context.header('cache-control', 'no-store');
+    if (known && (known.status === 400 || known.status === 413))
+      return refused(context, 'invalid_request', known.message);
     if (known?.status === 429) return context.json({ error: 'slow_down', error_description: known.message }, 429);
     return context.json({ error: 'server_error', error_description: 'Tieline failed' }, 500);
   }

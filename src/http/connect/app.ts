@@ -1,5 +1,4 @@
 import { Hono } from 'hono';
-import { bodyLimit } from 'hono/body-limit';
 import { requestId } from 'hono/request-id';
 import { secureHeaders } from 'hono/secure-headers';
 import { TielineError } from '../../errors.ts';
@@ -16,9 +15,6 @@ export function connectApp(backend: Backend): Hono<Env> {
   app.onError((error, context) => answerProblem(context, error));
   app.notFound((context) => answerProblem(context, new TielineError('not_found', 'there is nothing at this address')));
   app.use(requestId({ limitLength: 64 }), secureHeaders(), knownHosts(url));
-  app.use(bodyLimit({ maxSize: limits.body, onError: (context) => answerProblem(context, tooLarge()) }));
   app.route('/', connectRoutes(backend, limitFailures(limits.failures)));
   return app;
 }
-
-const tooLarge = (): TielineError => new TielineError('request_too_large', 'the request is too large');

@@ -4,6 +4,7 @@ import type { AuthOption } from '../../connector/connector.ts';
 import { type Field, formOf } from '../../connector/schema.ts';
 import type { Values } from '../../connector/values.ts';
 import { findProblems, MISSING } from '../../execute/validate.ts';
+import { parseJson } from '../../json.ts';
 import { LONGEST_VALUE } from '../../limits.ts';
 import type { Html } from './layout.ts';
 
@@ -39,7 +40,7 @@ function fieldValue(text: string, { type }: Field): unknown {
   if (type === 'integer' || type === 'number') return Number.isNaN(Number(trimmed)) ? trimmed : Number(trimmed);
   if (type !== 'array' && type !== 'object') return trimmed;
   try {
-    return JSON.parse(trimmed);
+    return parseJson(trimmed);
   } catch {
     return trimmed;
   }

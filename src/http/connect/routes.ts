@@ -2,6 +2,7 @@ import { type Context, Hono } from 'hono';
 import { isTielineError, TielineError } from '../../errors.ts';
 import { checkClaim, checkNotElsewhere, claim, type Progress, readProgress } from '../../execute/authorization.ts';
 import { log } from '../../log.ts';
+import { FORM, readsBody } from '../body.ts';
 import type { Backend, Env } from '../context.ts';
 import type { FailureLimit } from '../ratelimit.ts';
 import { sessionUser, signInUrl } from '../session.ts';
@@ -19,6 +20,7 @@ export function connectRoutes(backend: Backend, failures: FailureLimit): Hono<En
   const { engine } = backend;
   const app = new Hono<Env>();
   app.onError((error, context) => showFailure(context, error));
+  const whole = readsBody(() => FORM);
 
   app.get('/connect/:id', async (context) => {
     const link = await openLink(backend, context.req.param('id'));
@@ -48,6 +50,7 @@ export function connectRoutes(backend: Backend, failures: FailureLimit): Hono<En
 
   app.post('/connect/:id', async (context) => {
     const link = await openLink(backend, context.req.param('id'));
+    await whole(context, async () => {});
     const form = await context.req.parseBody();
     const browser = checkForm(await checkBrowser(backend, link, context), form.token, context);
     checkTime(backend, link);
