@@ -15,6 +15,8 @@ export type BodyLimits = {
 export const FORM: BodyLimits = { bytes: 64 * 1024, values: 1_000 };
 /** What manages users, accounts and the like. */
 export const MANAGEMENT: BodyLimits = { bytes: 1024 * 1024, values: 10_000 };
+/** A client that still sends would not read a refusal. So this many bytes, at most, are taken and thrown away first. */
+const MOST_DISCARDED = 16 * 1024 * 1024;
 /** Fields of a form, at most. */
 const MOST_FIELDS = 1_000;
 
@@ -30,7 +32,7 @@ export const readsBody =
     const { method, raw } = context.req;
     if (method === 'GET' || method === 'HEAD' || raw.body === null) return next();
     const limits = limitsOf(context.req.path);
-    if (Number(raw.headers.get('content-length')) > limits.bytes) throw tooLarge(limits.bytes);
+    if (Number(raw.headers.get('content-length')) > MOST_DISCARDED) throw tooLarge(limits.bytes);
     const bytes = await readWhole(raw.body, limits.bytes);
     checkContent(bytes, raw.headers.get('content-type') ?? '', limits);
     const { url, headers, signal } = raw;
@@ -54,11 +56,15 @@ async function readWhole(body: ReadableStream<Uint8Array>, most: number): Promis
         throw refusal ?? cutOff(cause);
       });
       if (refusal) throw refusal;
+      if (done && length > most) throw tooLarge(most);
       if (done) return Buffer.concat(chunks, length);
       length += value.length;
-      if (length > most) refuse(tooLarge(most));
-      chunks.push(value);
-      arrival.add(value.length);
+      if (length > MOST_DISCARDED) refuse(tooLarge(most));
+      else if (length > most) chunks.length = 0;
+      else {
+        chunks.push(value);
+        arrival.add(value.length);
+      }
     }
   } finally {
     arrival.end();

@@ -52,12 +52,15 @@ describe('hostile bodies', () => {
   const call = (meta: string) => `{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"_meta":${meta}}}`;
   const many = (count: number) => `{${Array.from({ length: count }, (_, i) => `"k${i}":1`).join()}}`;
 
+  let token: string;
+  beforeAll(async () => {
+    ({ token } = await stage.user(acme, 'ada'));
+  });
   it.each([
     ['a deep envelope', call(deep)],
     ['a deep text', '['.repeat(100_000)],
     ['many values', call(many(300_000).slice(0, 7_000_000))],
   ])('to MCP are refused with %s', async (_, body) => {
-    const { token } = await stage.user(acme, 'ada');
     const response = await fetch(`${stage.url}/mcp`, {
       method: 'POST',
       headers: {
