@@ -42,9 +42,11 @@ describe('what a handler of a request throws', () => {
 describe('hostile bodies', () => {
   let stage: HttpStage;
   let acme: Tenant;
+  let token: string;
   beforeAll(async () => {
     stage = await openHttpStage({ limits: { ...defaultLimits, requests: 10_000, failures: 1_000 } });
     acme = await stage.tenant();
+    ({ token } = await stage.user(acme, 'ada'));
   });
   afterAll(() => stage.close());
 
@@ -52,10 +54,6 @@ describe('hostile bodies', () => {
   const call = (meta: string) => `{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"_meta":${meta}}}`;
   const many = (count: number) => `{${Array.from({ length: count }, (_, i) => `"k${i}":1`).join()}}`;
 
-  let token: string;
-  beforeAll(async () => {
-    ({ token } = await stage.user(acme, 'ada'));
-  });
   it.each([
     ['a deep envelope', call(deep)],
     ['a deep text', '['.repeat(100_000)],

@@ -134,14 +134,8 @@ export const COST = [
         xy: scopesOf('x:y'),
       };
       const bodies = [
-        [
-          'parameters',
-          () => server.rest('POST', execute, { body: texts.parameters }),
-        ],
-        [
-          'credentials',
-          () => server.rest('POST', '/integrations/connectors', { body: texts.credentials }),
-        ],
+        ['parameters', () => server.rest('POST', execute, { body: texts.parameters })],
+        ['credentials', () => server.rest('POST', '/integrations/connectors', { body: texts.credentials })],
         ['fields', () => server.rest('POST', '/users', { body: texts.fields })],
         [
           'scopes',
