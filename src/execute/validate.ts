@@ -10,6 +10,10 @@ const validators = new WeakMap<JsonSchema, Validator>();
 
 const MOST_PROBLEMS = 8;
 const LONGEST_NAME = 80;
+/** Fields of an object that has only those of its schema, before it is refused as a whole. */
+const MOST_FIELDS = 1_000;
+/** Errors that are explained, at most. */
+const MOST_EXPLAINED = 100;
 
 /** What is wrong with one argument; `at` is its path, empty for the whole. */
 export type Finding = { readonly at: string; readonly text: string; readonly message: string };
@@ -26,6 +30,10 @@ export function checkArguments(schema: JsonSchema, args: unknown, what = 'the ar
 
 /** All that is wrong; never empty for arguments that do not fit. */
 export function findProblems(schema: JsonSchema, args: unknown): readonly Finding[] {
+  // Each unknown field would be looked at and explained, which takes a second for some hundred thousand.
+  if (isClosed(schema) && isRecord(args) && Object.keys(args).length > MOST_FIELDS) {
+    return [finding('the value', `has more than ${MOST_FIELDS} fields`)];
+  }
   let validator = validators.get(schema);
   if (!validator) {
     validator = new Validator(schema as object, '2020-12', false);
@@ -33,7 +41,9 @@ export function findProblems(schema: JsonSchema, args: unknown): readonly Findin
   }
   const { valid, errors } = validator.validate(args);
   if (valid) return [];
-  const found = leaves(errors).map((it) => explain(it, schema));
+  const found = leaves(errors)
+    .slice(0, MOST_EXPLAINED)
+    .map((it) => explain(it, schema));
   return found.length > 0 ? found : [finding('the value', 'is not allowed')];
 }
 
@@ -66,6 +76,12 @@ function explain({ instanceLocation, keyword, error }: OutputUnit, schema: JsonS
     .replace(/\.$/, '');
   return { at, text: plain, message: `${at || 'the value'}: ${plain}` };
 }
+
+const isClosed = (schema: JsonSchema): boolean =>
+  (schema as { additionalProperties?: unknown }).additionalProperties === false;
+
+const isRecord = (value: unknown): value is object =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 export const MISSING = 'is missing';
 

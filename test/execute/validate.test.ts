@@ -97,3 +97,9 @@ describe('checkArguments', () => {
     expect((await refusal({ title: 'a', ['x'.repeat(1_000_000)]: 1 })).length).toBeLessThan(200);
   });
 });
+
+it('refuses very many unknown fields without explaining each', async () => {
+  const args = Object.fromEntries(Array.from({ length: 60_000 }, (_, i) => [`k${i}`, 1]));
+  const error = await failureOf((async () => checkArguments(schema, args))());
+  expect(error).toMatchObject({ code: 'arguments_invalid', message: expect.stringContaining('more than 1000 fields') });
+});
