@@ -1,5 +1,5 @@
 import { isTielineError, TielineError } from '../errors.ts';
-import { parseUpstreamJson } from '../json.ts';
+import { MOST_DEPTH, parseUpstreamJson } from '../json.ts';
 import { withoutTokens } from '../tokenshape.ts';
 import { loadEngine } from './engine.ts';
 import { analyse, type Scope, show } from './expression.ts';
@@ -155,8 +155,9 @@ export class Scripts {
   }
 }
 
-/** How many values there are, the memory of the sandbox bounds. */
-const parseResult = (json: string): unknown => parseUpstreamJson(json, { values: Number.POSITIVE_INFINITY });
+/** A result may wrap what is as deep as may be. How many values there are, the memory of the sandbox bounds. */
+const parseResult = (json: string): unknown =>
+  parseUpstreamJson(json, { depth: 2 * MOST_DEPTH, values: Number.POSITIVE_INFINITY });
 
 /** True for what a script threw by itself, and not for one that was ended. */
 export function wasThrown(error: unknown): boolean {
