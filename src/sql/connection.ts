@@ -93,7 +93,7 @@ export async function openSql(address: SqlAddress, policy: SqlPolicy): Promise<S
 
   async function query(statement: string, parameters: Parameters = {}, options: QueryOptions = {}): Promise<Rows> {
     const bound = bindNamed(statement, parameters, driver.dialect);
-    requireReading(statement, driver.dialect);
+    requireReading(bound.text, driver.dialect);
     const page = pageOf(options);
     await track(run(bound, page, true, options));
     return page.result();
@@ -103,7 +103,7 @@ export async function openSql(address: SqlAddress, policy: SqlPolicy): Promise<S
     query,
     async execute(statement, parameters = {}, options = {}) {
       const bound = bindNamed(statement, parameters, driver.dialect);
-      requireWritable(statement, driver.dialect);
+      requireWritable(bound.text, driver.dialect);
       const page = pageOf(options);
       const affected = await track(run(bound, page, false, options));
       const { columns, rows, hasMore } = page.rows;
