@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { sizeOfText } from '../bounded.ts';
 import { TielineError } from '../errors.ts';
 import type { SqlAddress } from './address.ts';
 import { startClock, untilStopped } from './clock.ts';
@@ -76,12 +77,13 @@ export async function openSql(address: SqlAddress, policy: SqlPolicy): Promise<S
     let session: Session | undefined;
     try {
       clock.signal.throwIfAborted();
-      session = await driver.connect({ reads, timeoutMs, stop: clock.signal });
+      session = await driver.connect({ reads, timeoutMs, stop: clock.signal, bytes: () => sizeOf(bound) });
       return await finish(session, session.run(bound, page), clock.signal, reads);
     } catch (error) {
       throw failureOf(error, { name: driver.name, password });
     } finally {
       clock.stop();
+      page.release();
       session?.close();
     }
   }
@@ -93,7 +95,7 @@ export async function openSql(address: SqlAddress, policy: SqlPolicy): Promise<S
 
   async function query(statement: string, parameters: Parameters = {}, options: QueryOptions = {}): Promise<Rows> {
     const bound = bindNamed(statement, parameters, driver.dialect);
-    requireReading(statement, driver.dialect);
+    requireReading(bound.text, driver.dialect);
     const page = pageOf(options);
     await track(run(bound, page, true, options));
     return page.result();
@@ -103,7 +105,7 @@ export async function openSql(address: SqlAddress, policy: SqlPolicy): Promise<S
     query,
     async execute(statement, parameters = {}, options = {}) {
       const bound = bindNamed(statement, parameters, driver.dialect);
-      requireWritable(statement, driver.dialect);
+      requireWritable(bound.text, driver.dialect);
       const page = pageOf(options);
       const affected = await track(run(bound, page, false, options));
       const { columns, rows, hasMore } = page.rows;
@@ -129,6 +131,16 @@ function pageOf({ maxRows = 200, offset = 0 }: QueryOptions): Page {
     throw new TielineError('arguments_invalid', 'maxRows must be a whole number from 1 and offset one from 0');
   }
   return new Page({ maxRows: Math.min(maxRows, MOST_ROWS), offset });
+}
+
+/** Bytes that a statement takes, roughly. */
+function sizeOf({ text, values }: Bound): number {
+  return values.reduce((sum: number, it) => sum + sizeOfValue(it), sizeOfText(text));
+}
+
+function sizeOfValue(value: unknown): number {
+  if (Buffer.isBuffer(value)) return value.length;
+  return sizeOfText(typeof value === 'object' ? JSON.stringify(value) : String(value));
 }
 
 function timeoutOf({ timeoutMs = 30_000 }: QueryOptions): number {

@@ -6,6 +6,7 @@ import { evenly, refusedHost } from '../network/refusedhost.ts';
 import { systemResolver } from '../network/resolver.ts';
 import type { ServerAddress, Tls } from './address.ts';
 import { untilStopped } from './clock.ts';
+import { countIntake, type Intake } from './intake.ts';
 
 export type DialPolicy = NetworkPolicy & {
   /** Default: the one of this process. */
@@ -13,21 +14,13 @@ export type DialPolicy = NetworkPolicy & {
 };
 
 /** An open TCP connection to an address that was checked. */
-export type Line = {
+export type Line = Intake & {
   readonly socket: Socket;
   readonly tls: Tls;
-  /** To be called as the driver hands over rows: what comes in between them is bounded. */
-  mark(): void;
-  /** The connection was ended as too much came in. */
-  isFlooded(): boolean;
 };
 
 const HINT = 'Ask the operator to add this host to the private hosts that may be reached.';
 const CONNECT_MS = 10_000;
-
-/** The most a driver may gather before it hands over a row. */
-const MOST_BYTES = 64 * 1024 * 1024;
-const LOOK_MS = 20;
 
 /**
  * Connects to public addresses and the operator's exemptions, to the very addresses that were checked.
@@ -49,7 +42,7 @@ export async function dial(address: ServerAddress, policy: DialPolicy, stop: Abo
     socket = connect({ host, port, lookup: answering(found), noDelay: true, keepAlive: true });
     shield(socket);
     await untilStopped(next(socket, 'connect'), signal);
-    return { socket, tls, ...limitBytes(socket) };
+    return { socket, tls, ...countIntake(socket) };
   } catch (error) {
     socket?.destroy();
     if (late.aborted && !stop.aborted) {
@@ -125,22 +118,5 @@ function answering(found: readonly LookupAddress[]): LookupFunction {
     const [first] = found;
     if (all || first === undefined) return done(null, [...found]);
     done(null, first.address, first.family);
-  };
-}
-
-function limitBytes(socket: Socket): Pick<Line, 'mark' | 'isFlooded'> {
-  let mark = socket.bytesRead;
-  let flooded = false;
-  const timer = setInterval(() => {
-    flooded = socket.bytesRead - mark > MOST_BYTES;
-    if (flooded) socket.destroy();
-  }, LOOK_MS);
-  timer.unref();
-  socket.once('close', () => clearInterval(timer));
-  return {
-    mark() {
-      mark = socket.bytesRead;
-    },
-    isFlooded: () => flooded,
   };
 }

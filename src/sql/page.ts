@@ -22,6 +22,15 @@ const PAGE = bound({
   atBound: 'the page ends, and tells where the next one begins',
 });
 
+const HELD = bound({
+  name: 'pages of results of statements under way',
+  entries: 2_000,
+  bytes: 16 * PAGE.bytes,
+  atBound: 'pages end early, and fail with too_many_requests before their first row',
+});
+/** Bytes of all pages of this process that are not released. */
+let held = 0;
+
 /** Takes in the rows of a result one after another and keeps one page of them. */
 export class Page {
   readonly limits: PageLimits;
@@ -30,6 +39,7 @@ export class Page {
   #seen = 0;
   #bytes = 0;
   #hasMore = false;
+  #isCrowded = false;
 
   constructor(limits: PageLimits) {
     this.limits = limits;
@@ -63,9 +73,11 @@ export class Page {
     // fromEntries makes `__proto__` a column like any other.
     const row = Object.fromEntries(this.#columns.map(({ name }, index) => [name, toJson(values[index])]));
     const bytes = this.#rows.length < this.limits.maxRows ? Buffer.byteLength(JSON.stringify(row)) : Infinity;
-    this.#hasMore = this.#bytes + bytes > PAGE.bytes;
+    this.#isCrowded = bytes <= PAGE.bytes && held + bytes > HELD.bytes;
+    this.#hasMore = this.#bytes + bytes > PAGE.bytes || this.#isCrowded;
     if (this.#hasMore) return false;
     this.#bytes += bytes;
+    held += bytes;
     this.#rows.push(row);
     return true;
   }
@@ -82,11 +94,26 @@ export class Page {
     return { columns: this.#columns, rows: this.#rows, hasMore: this.#hasMore };
   }
 
-  /** The same, for a result that is what was asked for. @throws TielineError `response_too_large` for a huge first row. */
+  /**
+   * The same, for a result that is what was asked for.
+   *
+   * @throws TielineError `response_too_large` for a huge first row, `too_many_requests` for one beside too many others.
+   */
   result(): Rows {
-    if (this.#hasMore && this.#rows.length === 0) throw tooLarge();
+    if (this.#hasMore && this.#rows.length === 0) throw this.#isCrowded ? crowded() : tooLarge();
     return this.rows;
   }
+
+  /** To be called once, when its statement is over: it counts no more among those that are held. */
+  release(): void {
+    held -= this.#bytes;
+    this.#bytes = 0;
+  }
+}
+
+function crowded(): TielineError {
+  const hint = 'Wait until some are done, then try again; make fewer at a time.';
+  return new TielineError('too_many_requests', 'too many large results are being read', { hint, retryAfter: 2 });
 }
 
 export function tooLarge(): TielineError {

@@ -8,7 +8,7 @@ import { type DialPolicy, dial, type Line, next, shield } from './dial.ts';
 import { placeOf } from './failure.ts';
 import { install } from './install.ts';
 import { tooLarge } from './page.ts';
-import { ACTING_FUNCTIONS, HARMLESS } from './pgfunction.ts';
+import { actingFunction } from './pgfunction.ts';
 import { pgReaders, pgTypeNames } from './pgvalue.ts';
 import { type PgField, Portal } from './portal.ts';
 import type { Driver, Session, SessionOptions } from './session.ts';
@@ -83,21 +83,12 @@ export async function openPostgresql(address: ServerAddress, policy: DialPolicy)
   return { dialect: 'postgresql', name: placeOf(address), probe: 'SELECT 1', connect };
 }
 
-/**
- * What is looked up of a statement that only reads: the functions of those names that do more, or may. A name counts in
- * whatever schema it is, as a search path may lead to any.
- */
+/** @throws TielineError `policy_denied` for a statement that may call a function which does more than read. */
 async function requireReadingFunctions(client: Client, statement: string): Promise<void> {
-  const { called, attributes } = functionNames(statement, 'postgresql');
-  if (called.length + attributes.length === 0) return;
-  const values = [called.map(truncated), attributes.map(truncated), HARMLESS];
-  const { rows } = await client.query<{ name: string }>({ text: ACTING_FUNCTIONS, values });
+  const { rows } = await client.query<{ name: string }>(actingFunction(functionNames(statement, 'postgresql')));
   const [acting] = rows;
   if (acting) throw denied(`the function ${acting.name}`);
 }
-
-/** As the server does it with names (NAMEDATALEN). */
-const truncated = (name: string): string => Buffer.from(name).subarray(0, 63).toString();
 
 /** What a session is set to; timeoutMs is a number, so it can stand in the text. */
 function prepare(reads: boolean, timeoutMs: number): string {

@@ -20,6 +20,8 @@ export type SessionOptions = {
   readonly timeoutMs: number;
   /** Ends the attempt to connect; its reason is the error to fail with. */
   readonly stop: AbortSignal;
+  /** What the statement takes while it waits for its turn. */
+  readonly bytes: () => number;
 };
 
 export type Driver = {

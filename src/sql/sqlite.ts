@@ -1,10 +1,10 @@
 import { realpath, stat } from 'node:fs/promises';
 import { isAbsolute, relative, resolve, sep } from 'node:path';
 import { TielineError } from '../errors.ts';
-import { type Patience, Places } from '../places.ts';
 import type { FileAddress } from './address.ts';
 import type { Driver } from './session.ts';
 import { childSession } from './sqlitechild.ts';
+import { takeProcess } from './sqliteplaces.ts';
 
 /** @param folders What the operator allows: existing files in these folders and below. */
 export function openSqlite({ database }: FileAddress, folders: readonly string[]): Driver {
@@ -14,46 +14,14 @@ export function openSqlite({ database }: FileAddress, folders: readonly string[]
     probe: 'SELECT count(*) FROM sqlite_master',
     async connect(options) {
       const file = await permittedFile(database, folders);
-      const leave = await enter(file, { ms: options.timeoutMs, signal: options.stop });
-      const session = childSession(file, options);
-      return {
-        ...session,
-        close() {
-          session.close();
-          leave();
-        },
-      };
+      const onEnd = await takeProcess(file, options);
+      try {
+        return childSession(file, options, onEnd);
+      } catch (error) {
+        onEnd(); // the system has let no process begin
+        throw error;
+      }
     },
-  };
-}
-
-/** Each statement has a process of its own, which may take hundreds of megabytes. */
-const ofFile = new Places('statements on this database file', {
-  most: 4,
-  waiting: { each: 64, all: 256 },
-  bytes: 16 * 1024 * 1024,
-});
-const ofAll = new Places('statements on database files', {
-  most: 16,
-  waiting: { each: 256, all: 256 },
-  bytes: 16 * 1024 * 1024,
-});
-
-/** Waits for a place. Gives what gives it back, once. */
-async function enter(file: string, patience: Patience): Promise<() => void> {
-  await ofFile.take(file, patience);
-  try {
-    await ofAll.take('', patience);
-  } catch (error) {
-    ofFile.free(file);
-    throw error;
-  }
-  let isInside = true;
-  return () => {
-    if (!isInside) return;
-    isInside = false;
-    ofAll.free('');
-    ofFile.free(file);
   };
 }
 

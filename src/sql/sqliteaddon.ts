@@ -2,8 +2,7 @@ import { createRequire } from 'node:module';
 import { TielineError } from '../errors.ts';
 import { install } from './install.ts';
 import type { Page } from './page.ts';
-import type { Session } from './session.ts';
-import { type Job, MOST_LENGTH, setup, toSqlite } from './sqlitejob.ts';
+import { type Job, MOST_LENGTH, setup } from './sqlitejob.ts';
 import type { Bound } from './statement.ts';
 
 /** What is used of the sqlite3 package. */
@@ -14,8 +13,6 @@ type Database = {
   configure(option: 'limit', id: number, value: number): void;
   exec(sql: string, done: Done): void;
   prepare(sql: string, values: readonly unknown[], done: Done): Statement;
-  interrupt(): void;
-  close(done: Done): void;
 };
 type Sqlite3 = {
   readonly OPEN_READONLY: number;
@@ -25,34 +22,28 @@ type Sqlite3 = {
   readonly Database: new (file: string, mode: number, done: Done) => Database;
 };
 
-/** A session with the sqlite3 package, for a Node without node:sqlite. Only in a process of its own: it takes its threads. */
-export async function addonSession(file: string, options: Pick<Job, 'reads' | 'timeoutMs'>): Promise<Session> {
+/**
+ * Runs a statement with the sqlite3 package, for a Node without node:sqlite. Only in a process of its own: it takes its
+ * threads, which nothing but its end gives back. Gives the number of rows changed.
+ */
+export async function runWithAddon(job: Job, page: Page): Promise<number> {
   // It is there as @keyv/sqlite brings it, so it is looked for from there.
   const sqlite3: Sqlite3 = await install('sqlite3', async () => {
     return createRequire(createRequire(import.meta.url).resolve('@keyv/sqlite'))('sqlite3');
   });
-  const mode = options.reads ? sqlite3.OPEN_READONLY : sqlite3.OPEN_READWRITE;
+  const mode = job.reads ? sqlite3.OPEN_READONLY : sqlite3.OPEN_READWRITE;
   const database = await new Promise<Database>((resolve, reject) => {
-    const opened: Database = new sqlite3.Database(file, mode, (error) => (error ? reject(error) : resolve(opened)));
+    const opened: Database = new sqlite3.Database(job.file, mode, (error) => (error ? reject(error) : resolve(opened)));
   });
   database.configure('limit', sqlite3.LIMIT_ATTACHED, 0);
   database.configure('limit', sqlite3.LIMIT_LENGTH, MOST_LENGTH);
-  await until((done) => database.exec(setup(options), done));
-  return {
-    run: (bound, page) => run(database, bound, page, options.reads),
-    async cancel() {
-      database.interrupt();
-    },
-    close() {
-      database.interrupt();
-      database.close(() => undefined);
-    },
-  };
+  await until((done) => database.exec(setup(job), done));
+  return run(database, job.bound, page, job.reads);
 }
 
 async function run(database: Database, bound: Bound, page: Page, reads: boolean): Promise<number> {
   let names: readonly string[] | undefined;
-  for await (const row of rowsOf(database, bound.text, bound.values.map(toSqlite))) {
+  for await (const row of rowsOf(database, bound.text, bound.values)) {
     if (!names) {
       names = Object.keys(row);
       page.describe(names.map((name) => ({ name })));

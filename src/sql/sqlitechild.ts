@@ -10,8 +10,12 @@ import { type Answer, type Job, toSqlite } from './sqlitejob.ts';
 
 const SCRIPT = join(packageFolder, 'dist', 'sqliteprocess.js');
 
-/** A session in a process of its own, so that a statement that never ends can be ended. */
-export function childSession(file: string, options: Pick<Job, 'reads' | 'timeoutMs'>): Session {
+/** A session in a process of its own, so that a statement that never ends can be ended. `onEnd`: the process is gone. */
+export function childSession(
+  file: string,
+  { reads, timeoutMs }: Pick<Job, 'reads' | 'timeoutMs'>,
+  onEnd: () => void,
+): Session {
   const child = fork(SCRIPT, [], {
     execArgv: ['--no-warnings', '--max-old-space-size=128'],
     // It opens files that others wrote, and needs no secret for that.
@@ -25,6 +29,9 @@ export function childSession(file: string, options: Pick<Job, 'reads' | 'timeout
     isEnded = true;
     child.kill('SIGKILL');
   };
+  child.once('exit', onEnd);
+  // Without a number it has never begun, and does not end.
+  if (child.pid === undefined) onEnd();
   const answered = new Promise<Answer>((resolve, reject) => {
     child.once('message', (answer: Answer) => resolve(answer));
     child.on('error', reject);
@@ -35,7 +42,7 @@ export function childSession(file: string, options: Pick<Job, 'reads' | 'timeout
   return {
     async run({ text, values }, page: Page) {
       const bound = { text, values: values.map(toSqlite) };
-      child.send({ file, ...options, bound, limits: page.limits } satisfies Job);
+      child.send({ file, reads, timeoutMs, bound, limits: page.limits } satisfies Job);
       const answer = await answered;
       if ('message' in answer) throw failure(answer);
       page.take(answer.rows);

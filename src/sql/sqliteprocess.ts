@@ -2,7 +2,7 @@
 import { Worker } from 'node:worker_threads';
 import { isTielineError } from '../errors.ts';
 import { Page } from './page.ts';
-import { addonSession } from './sqliteaddon.ts';
+import { runWithAddon } from './sqliteaddon.ts';
 import { type Answer, hasNodeSqlite, type Job, MOST_MEMORY, setup } from './sqlitejob.ts';
 
 type Statement = {
@@ -44,9 +44,8 @@ async function answer(job: Job): Promise<Answer> {
 
 /** Where Node has no SQLite of its own, with the package that the store uses too. */
 async function byAddon(job: Job): Promise<Answer> {
-  const session = await addonSession(job.file, job);
   const page = new Page(job.limits);
-  const affected = await session.run(job.bound, page);
+  const affected = await runWithAddon(job, page);
   return { rows: page.rows, affected };
 }
 

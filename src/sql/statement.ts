@@ -73,6 +73,10 @@ export type Names = {
   readonly called: readonly string[];
   /** What stands after a dot alone: columns, and functions of a row. */
   readonly attributes: readonly string[];
+  /** These and the others: of tables, views, columns and types, and words of SQL. */
+  readonly all: readonly string[];
+  /** What is none of them, with a blank where one was: operators, which may be written without. */
+  readonly symbols: string;
 };
 
 export function functionNames(statement: string, dialect: Dialect): Names {
@@ -80,15 +84,18 @@ export function functionNames(statement: string, dialect: Dialect): Names {
 }
 
 function namesIn(pieces: readonly Token[]): Names {
+  const all = new Set<string>();
   const called = new Set<string>();
   const attributes = new Set<string>();
   pieces.forEach((it, i) => {
     const name = nameOf(it);
     if (name === undefined) return;
+    all.add(name);
     if (pieces[i + 1]?.text === '(') called.add(name);
     else if (pieces[i - 1]?.text === '.') attributes.add(name);
   });
-  return { called: [...called], attributes: [...attributes] };
+  const symbols = pieces.map((it) => (it.kind === 'other' ? it.text : ' ')).join('');
+  return { called: [...called], attributes: [...attributes], all: [...all], symbols };
 }
 
 /** A name in quotes is as it is written there; another one is in lower case. */

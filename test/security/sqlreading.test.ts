@@ -3,7 +3,9 @@ import { existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { failure, MARIADB, opened, POSTGRESQL, reasonToSkip } from '../sql/servers.ts';
+import { readAddress } from '../../src/sql/address.ts';
+import { openSql } from '../../src/sql/connection.ts';
+import { failure, LOCAL, MARIADB, opened, POSTGRESQL, reasonToSkip } from '../sql/servers.ts';
 
 const noPostgres = await reasonToSkip(POSTGRESQL);
 const noMaria = await reasonToSkip(MARIADB);
@@ -70,15 +72,42 @@ describe(`the reading tool on PostgreSQL acts on nothing${noPostgres}`, () => {
     await make('owned()', `STABLE SECURITY DEFINER AS 'SELECT 1'`);
     await make('fine(int)', `IMMUTABLE AS 'SELECT $1 + 1'`);
     await make(`ofrow(${schema}.${table})`, `VOLATILE AS 'SELECT 1'`);
+    await make(`ofmore(${schema}.${table}, int DEFAULT 1)`, `VOLATILE AS 'SELECT 1'`);
+    await make(`${'é'.repeat(31)}x()`, `VOLATILE AS 'SELECT 1'`);
+    await make('compared(box, int)', `VOLATILE AS 'SELECT 1'`);
+    await make('made(box)', `VOLATILE AS 'SELECT 1'`);
+    for (const statement of [
+      `CREATE VIEW ${schema}.direct AS SELECT ${schema}.acts() AS n`,
+      `CREATE VIEW ${schema}.nested AS SELECT 1 AS one WHERE EXISTS (SELECT n FROM ${schema}.direct)`,
+      `CREATE VIEW ${schema}.ended AS SELECT pg_cancel_backend(0) AS n LIMIT 0`,
+      `CREATE VIEW ${schema}.asked AS SELECT now() AS at, ${schema}.fine(1) AS n, 'lo_create()' AS text`,
+      `CREATE OPERATOR ${schema}.<~> (LEFTARG = box, RIGHTARG = int, FUNCTION = ${schema}.compared)`,
+      `CREATE VIEW ${schema}.operated AS SELECT box '(1,1),(0,0)' OPERATOR(${schema}.<~>) 1 AS n`,
+      `CREATE TYPE ${schema}.target AS (n int)`,
+      `CREATE FUNCTION ${schema}.cast_it(box) RETURNS ${schema}.target LANGUAGE sql VOLATILE AS 'SELECT ROW(1)'`,
+      `CREATE CAST (box AS ${schema}.target) WITH FUNCTION ${schema}.cast_it(box)`,
+    ]) {
+      await connection.execute(statement);
+    }
     for (const statement of [
       `SELECT ${schema}.acts()`,
       `SELECT ${schema}.owned()`,
       `SELECT t.ofrow FROM ${schema}.${table} t`,
       `SELECT (t).ofrow FROM ${schema}.${table} t`,
+      `SELECT t.ofmore FROM ${schema}.${table} t`,
+      `SELECT ${schema}.${'é'.repeat(31)}xyz()`,
+      `TABLE ${schema}.direct`,
+      `SELECT * FROM ${schema}.nested`,
+      `SELECT * FROM ${schema}."nested"`,
+      `SELECT * FROM ${schema}.ended`,
+      `SELECT * FROM ${schema}.operated`,
+      `SELECT box '(1,1),(0,0)' OPERATOR(${schema}.<~>) 1`,
+      `SELECT (box '(1,1),(0,0)')::${schema}.target`,
     ]) {
       expect((await failure(connection.query(statement))).code, statement).toBe('policy_denied');
     }
     expect((await connection.query(`SELECT ${schema}.fine(1) AS n`)).rows).toEqual([{ n: 2 }]);
+    expect((await connection.query(`SELECT n FROM ${schema}.asked`)).rows).toEqual([{ n: 2 }]);
   });
 
   it
@@ -90,12 +119,43 @@ describe(`the reading tool on PostgreSQL acts on nothing${noPostgres}`, () => {
       'SELECT pg_size_pretty(pg_database_size(current_database()))',
       "SELECT * FROM json_to_recordset('[]') AS x(a int, b text)",
       'WITH lo_make(a) AS (VALUES (1)) SELECT a FROM lo_make WHERE a IN (1, 2)',
+      'SELECT count(*) FROM pg_locks, pg_stat_activity WHERE false',
+      'SELECT table_name FROM information_schema.tables LIMIT 1',
       'SELECT relname FROM pg_class TABLESAMPLE system (10) LIMIT 1',
       'SELECT \'lo_create(0)\', "x".a FROM (SELECT 1 AS a) AS "x"',
       'SELECT row_number() OVER (PARTITION BY x ORDER BY x) FROM generate_series(1, 2) AS x',
     ])('and reads with %s', async (statement) => {
     const connection = await opened({ url: POSTGRESQL });
     expect((await failure(connection.query(statement))).code).toBe('none');
+  });
+});
+
+const hasDblink = noPostgres === '' && (await hasExtension('dblink'));
+
+async function hasExtension(extension: string): Promise<boolean> {
+  const connection = await openSql(readAddress({ url: POSTGRESQL }), LOCAL);
+  const { rows } = await connection.query('SELECT FROM pg_available_extensions WHERE name = :extension', { extension });
+  await connection.close();
+  return rows.length > 0;
+}
+
+describe(`extensions of PostgreSQL${hasDblink ? '' : ' (skipped: dblink is not there)'}`, () => {
+  it.skipIf(!hasDblink)('act through nothing that reads, and give what is harmless', async () => {
+    const connection = await opened({ url: POSTGRESQL });
+    const schema = name();
+    onTestFinished(async () => {
+      const cleaner = await opened({ url: POSTGRESQL });
+      await cleaner.execute(`DROP SCHEMA ${schema} CASCADE`);
+      await cleaner.close();
+    });
+    await connection.execute(`CREATE SCHEMA ${schema}`);
+    // Another run may have them in a schema of its own; they are looked for by name in any.
+    await failure(connection.execute(`CREATE EXTENSION dblink SCHEMA ${schema}`));
+    await failure(connection.execute(`CREATE EXTENSION "uuid-ossp" SCHEMA ${schema}`));
+    for (const call of ["dblink_exec('', 'SELECT 1')", "dblink('', 'SELECT 1') AS x(n int)", "dblink_connect('')"]) {
+      expect((await failure(connection.query(`SELECT * FROM ${schema}.${call}`))).code, call).toBe('policy_denied');
+    }
+    expect((await failure(connection.query(`SELECT ${schema}.uuid_generate_v4()`))).code).not.toBe('policy_denied');
   });
 });
 

@@ -209,7 +209,8 @@ it.each(['disable', 'prefer'])(
     // One column of type jsonb (3802), and a row whose text is no JSON.
     const column = `\0\x01a\0${'\0'.repeat(6)}\0\0\x0e\xda${'\0'.repeat(8)}`;
     const rows = messages(['1', ''], ['2', ''], ['T', column], ['D', '\0\x01\0\0\0\x04{bad']);
-    const answers = [welcome, messages(['C', 'SELECT 1\0'], ready), rows];
+    const noFunction = messages(['1', ''], ['2', ''], ['n', ''], ['C', 'SELECT 0\0'], ready);
+    const answers = [welcome, messages(['C', 'SELECT 1\0'], ready), noFunction, rows];
     const port = await listen((socket) => {
       const speak = (line: Socket) => {
         let turn = 0;

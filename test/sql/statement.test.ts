@@ -91,6 +91,37 @@ describe('bindNamed', () => {
     (statement) => expect(() => bindNamed(statement, {}, 'mysql')).toThrow(/may not be used/),
   );
 
+  it.each<[Dialect, string, string]>([
+    ['postgresql', "SELECT 1e'\\' , f()'", 'a string with escapes right behind a number, before 15'],
+    ['postgresql', 'SELECT 1a$b$, f(), 2 AS a$b$', 'a name with dollar signs right behind a number, before 15'],
+    ['postgresql', "SELECT U&'d!0061' UESCAPE '!'", 'escapes that what follows explains'],
+    ['postgresql', "SELECT E'a'\n'\\'' , f() --'", 'escapes that go on in another string'],
+    ['postgresql', 'SELECT $\ud800$ a $\udc00$, f() $\ud800$', 'tags that are one when sent'],
+    ['postgresql', 'SELECT 1\u000b+ 1', 'a blank of some versions'],
+    ['mysql', "SELECT 1 --\u0001'\n, 2 #'", 'a control character that ends a comment sign'],
+    ['mysql', 'SELECT 1.5e-- 5', 'half an exponent'],
+    ['mysql', 'SELECT /*+ SET_VAR(max_execution_time = 0) */ 1', 'a hint'],
+    ['mysql', 'SELECT $$a$$', 'a body in dollar quotes, from 9 on'],
+    ['mysql', 'SELECT \\N', 'a backslash'],
+    ['sqlite', "SELECT x :a(' , 1", 'a variable with a quote in it'],
+    ['sqlite', 'SELECT \ufeff1', 'a byte order mark'],
+    ['sqlite', 'SELECT [a', 'a name that does not end'],
+    ['sqlite', 'SELECT 1 /* a', 'a comment that does not end'],
+  ])('refuses for %s %s: %s', (dialect, statement) => {
+    expect(() => bindNamed(statement, { a: 1 }, dialect)).toThrow(
+      expect.objectContaining({ code: 'arguments_invalid' }),
+    );
+  });
+
+  it.each<[Dialect, string]>([
+    ['postgresql', 'SELECT 1, 1.5, .5, 1., 1e5, 1.5e-3, 0x1F, 1_000, l[1:2], 1::int, (1)-(-1), 1+1'],
+    ['postgresql', "SELECT 'a'\n'b', E'it''s \\'', \"a\"\"b\", $$it's$$, N'x', B'1', X'1F'"],
+    ['mysql', "SELECT 1, 1.5, .5, 1., 1e5, 1.5e-3, 0x1F, 1a, t.e, t.1e5, 'it''s \\'', @a, @@b, _utf8'x', N'x'"],
+    ['sqlite', "SELECT 1, 1.5, .5, 1., 1e5, 1.5e-3, 0x1F, 'it''s', x'1F', [a], `b`, a->>'$.x'"],
+  ])('takes for %s %s', (dialect, statement) => {
+    expect(bindNamed(statement, {}, dialect).text).toBe(statement);
+  });
+
   it('takes bytes', () => {
     expect(bindNamed('SELECT :a', { a: { $base64: 'AP8=' } }, 'mysql').values).toEqual([Buffer.from([0, 255])]);
   });
