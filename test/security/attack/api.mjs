@@ -1,4 +1,7 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
 import { createServer } from 'node:http';
+import { fileURLToPath } from 'node:url';
 
 /** The API behind the accounts: it answers at once, and as an attack wants it at other paths. */
 export async function startApi(host = '127.0.0.1') {
@@ -30,3 +33,26 @@ const ANSWERS = {
   '/many': (response) => response.end(`[${'{"a":[1,2]},'.repeat(550_000)}0]`),
   '/hang': () => {},
 };
+
+const SELF = fileURLToPath(import.meta.url);
+
+/** The same in a process of its own: others wait for it, and must not wait for whoever makes the requests of an attack. */
+export async function startApiProcess(host = '127.0.0.1') {
+  const child = fork(SELF, [host], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+  const [origin] = await once(child, 'message');
+  return {
+    origin,
+    pid: child.pid,
+    async close() {
+      const ended = once(child, 'exit');
+      child.disconnect();
+      await ended;
+    },
+  };
+}
+
+if (process.send && process.argv[1] === SELF) {
+  const api = await startApi(process.argv[2]);
+  process.on('disconnect', () => process.exit());
+  process.send(api.origin);
+}

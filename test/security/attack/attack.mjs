@@ -11,7 +11,7 @@ import { once } from 'node:events';
 import { setPriority } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { startApi } from './api.mjs';
+import { startApiProcess } from './api.mjs';
 import { ATTACKS } from './attacks.mjs';
 import { API_HOST, isInside, runInside, startNameServer, whyNoNamespace } from './dns.mjs';
 import { startServer } from './server.mjs';
@@ -75,9 +75,10 @@ async function measured(attack) {
   if (skip) return { name, before, bound, now: `skipped: ${skip}`, ok: true, problems: [] };
   if (needsNamespace && !isInside) return runInside(name);
   const names = needsNamespace ? await startNameServer() : undefined;
-  const api = await startApi(needsNamespace ? API_HOST : '127.0.0.1');
+  const api = await startApiProcess(needsNamespace ? API_HOST : '127.0.0.1');
   const server = await startServer({ api, config, env });
   prioritize(server.pid, 0);
+  prioritize(api.pid, 0);
   const problems = [];
   let others;
   try {
