@@ -1,6 +1,7 @@
 import type { MiddlewareHandler } from 'hono';
 import { TielineError } from '../errors.ts';
 import { checkJson } from '../json.ts';
+import { ownTurn } from '../turn.ts';
 import { arrivals } from './arrivals.ts';
 import type { Env } from './context.ts';
 
@@ -17,6 +18,8 @@ export const FORM: BodyLimits = { bytes: 64 * 1024, values: 1_000 };
 export const MANAGEMENT: BodyLimits = { bytes: 1024 * 1024, values: 10_000 };
 /** A client that still sends would not read a refusal. So this many bytes, at most, are taken and thrown away first. */
 const MOST_DISCARDED = 16 * 1024 * 1024;
+/** Bytes from which a body takes milliseconds to go through. */
+const LARGE = 256 * 1024;
 /** Fields of a form, at most. */
 const MOST_FIELDS = 1_000;
 
@@ -34,9 +37,14 @@ export const readsBody =
     const limits = limitsOf(context.req.path);
     if (Number(raw.headers.get('content-length')) > MOST_DISCARDED) throw tooLarge(limits.bytes);
     const bytes = await readWhole(raw.body, limits.bytes);
-    checkContent(bytes, raw.headers.get('content-type') ?? '', limits);
+    const isLarge = bytes.length > LARGE;
+    if (isLarge) await ownTurn();
+    const text = checkContent(bytes, raw.headers.get('content-type') ?? '', limits);
+    if (isLarge) await ownTurn();
     const { url, headers, signal } = raw;
     context.req.raw = new Request(url, { method, headers, signal, body: bytes });
+    // It is read already.
+    if (text !== undefined) Object.assign(context.req.bodyCache, { text: Promise.resolve(text) });
     return next();
   };
 
@@ -71,12 +79,18 @@ async function readWhole(body: ReadableStream<Uint8Array>, most: number): Promis
   }
 }
 
-function checkContent(bytes: Buffer, type: string, { values }: BodyLimits): void {
-  if (/json/i.test(type)) checkJson(bytes.toString('utf8'), values === undefined ? {} : { values });
-  if (!/^application\/x-www-form-urlencoded/i.test(type)) return;
+/** The text of JSON, which is within the limits. */
+function checkContent(bytes: Buffer, type: string, { values }: BodyLimits): string | undefined {
+  if (/json/i.test(type)) {
+    const text = bytes.toString('utf8');
+    checkJson(text, values === undefined ? {} : { values });
+    return text;
+  }
+  if (!/^application\/x-www-form-urlencoded/i.test(type)) return undefined;
   let fields = 1;
   for (const it of bytes) if (it === AMPERSAND) fields += 1;
   if (fields > MOST_FIELDS) throw new TielineError('arguments_invalid', `a form has at most ${MOST_FIELDS} fields`);
+  return undefined;
 }
 
 const AMPERSAND = 0x26;

@@ -21,7 +21,7 @@ export function mcpRoutes(backend: Backend, gates: Gates): Hono<Env> {
   app.onError((error, context) => refuse(context, backend, error));
   app.route('/', resourceRoutes(backend));
   const limit = limitRequests(gates.requests);
-  const whole = readsBody(() => ({ bytes: backend.limits.body }));
+  const whole = readsBody(() => ({ bytes: backend.limits.body, values: MOST_VALUES }));
   app.on(['GET', 'POST', 'DELETE'], '/mcp', knownOrigins(url), async (context) => {
     const { headers } = context.req.raw;
     const { user, who } = await unlessGuessedBy(gates, incomingOf(context), headers, () =>
@@ -35,8 +35,11 @@ export function mcpRoutes(backend: Backend, gates: Gates): Hono<Env> {
   return app;
 }
 
+/** Values of one message, at most: a model writes far fewer, and the SDK looks at each more than once. */
+export const MOST_VALUES = 50_000;
+
 async function serve(mcp: McpEndpoint, backend: Backend, context: Context<Env>, who: Principal): Promise<Response> {
-  const { request, body } = await withBody(context.req.raw);
+  const { request, body } = await withBody(context);
   const missing = mcp.missingScopes(who, body);
   if (missing.length > 0) {
     const refusal = answerProblem(context, insufficientScope(missing));
@@ -51,10 +54,11 @@ async function serve(mcp: McpEndpoint, backend: Backend, context: Context<Env>, 
 }
 
 /** The JSON of a request, read once for all who look at it; what is none is left for the protocol to refuse. */
-async function withBody(request: Request): Promise<{ readonly request: Request; readonly body: unknown }> {
+async function withBody({ req }: Context<Env>): Promise<{ readonly request: Request; readonly body: unknown }> {
+  const request = req.raw;
   const isJson = /^application\/json\s*(;|$)/i.test(request.headers.get('content-type') ?? '');
   if (request.method !== 'POST' || !isJson) return { request, body: undefined };
-  const text = await request.text();
+  const text = await req.text();
   try {
     return { request, body: parseJson(text) };
   } catch (error) {

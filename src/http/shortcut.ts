@@ -10,6 +10,7 @@ import { arrivals } from './arrivals.ts';
 import { guessOf } from './caller.ts';
 import type { Backend, McpEndpoint } from './context.ts';
 import type { Gates } from './gates.ts';
+import { MOST_VALUES } from './mcp.ts';
 import { identifyMcpCaller } from './mcpcaller.ts';
 import { answering, sendProblem } from './mishap.ts';
 import { limitedUser } from './ratelimit.ts';
@@ -152,8 +153,11 @@ function isNamed(request: PlainRequest, { headers }: IncomingMessage): boolean {
   return headers['mcp-method'] === request.method && headers['mcp-name'] === name;
 }
 
-const keyOf = ({ meta }: PlainRequest, { headers }: IncomingMessage): string =>
-  `${JSON.stringify(USUAL.map((it) => headers[it]))} ${envelopeKey(meta)}`;
+/** Undefined for a request that is not expected to come again in the same words. */
+function keyOf({ meta }: PlainRequest, { headers }: IncomingMessage): string | undefined {
+  const envelope = envelopeKey(meta);
+  return envelope === undefined ? undefined : `${JSON.stringify(USUAL.map((it) => headers[it]))} ${envelope}`;
+}
 
 function templateOf(given: OutgoingHttpHeaders): Template {
   const headers = Object.entries(given).filter(([name]) => !OWN.has(name.toLowerCase()));
@@ -185,7 +189,7 @@ const textOf = (header: string | string[] | undefined): string | null =>
 
 function parsed(body: Buffer): unknown {
   try {
-    return parseJson(body.toString('utf8'));
+    return parseJson(body.toString('utf8'), { values: MOST_VALUES });
   } catch {
     return undefined;
   }

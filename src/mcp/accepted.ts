@@ -16,12 +16,12 @@ const LONGEST = 4_096;
 export class AcceptedEnvelopes<Found extends object> {
   readonly #found = new BoundedMap<Found>(ACCEPTED, (it) => sizeOfText(JSON.stringify(it)));
 
-  get(key: string): Found | undefined {
-    return this.#found.get(key);
+  get(key: string | undefined): Found | undefined {
+    return key === undefined ? undefined : this.#found.get(key);
   }
 
-  add(key: string, found: Found): void {
-    if (key.length <= LONGEST) this.#found.set(key, found);
+  add(key: string | undefined, found: Found): void {
+    if (key !== undefined && key.length <= 2 * LONGEST) this.#found.set(key, found);
   }
 
   clear(): void {
@@ -29,4 +29,24 @@ export class AcceptedEnvelopes<Found extends object> {
   }
 }
 
-export const envelopeKey = (meta: object | undefined): string => (meta === undefined ? '' : JSON.stringify(meta));
+/** Undefined for an envelope that is too long to be kept. */
+export function envelopeKey(meta: object | undefined): string | undefined {
+  if (meta === undefined) return '';
+  return isShort(meta, LONGEST) ? JSON.stringify(meta) : undefined;
+}
+
+/** Whether a value has fewer characters than this in all, without going through a long one. */
+function isShort(value: object, most: number): boolean {
+  let left = most;
+  const take = (it: unknown): boolean => {
+    left -= typeof it === 'string' ? it.length : 4;
+    if (left < 0) return false;
+    if (typeof it !== 'object' || it === null) return true;
+    for (const name in it) {
+      left -= name.length;
+      if (!take((it as Record<string, unknown>)[name])) return false;
+    }
+    return true;
+  };
+  return take(value);
+}

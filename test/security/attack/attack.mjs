@@ -22,6 +22,8 @@ const ALWAYS_FINE_MS = 50;
 /** Memory in use after the attack, over that before it. */
 const MOST_GROWTH = 1.2;
 const QUIET_MS = 2_000;
+/** Of an attack that is over sooner and can be repeated: of few waits the longest would be the p99. */
+const LEAST_MS = 3_000;
 /** A machine that is busy with something else is given a second chance, and a third. */
 const MOST_TRIES = 3;
 const MOST_SHOWN = 5;
@@ -89,7 +91,8 @@ async function measured(attack) {
     const started = performance.now();
     let now;
     const attacked = async () => {
-      now = await run(stage);
+      do now = await run(stage);
+      while (attack.isRepeated && performance.now() - started < LEAST_MS);
     };
     const busy = others ? await counted(others, attacked) : await attacked();
     const ms = performance.now() - started;

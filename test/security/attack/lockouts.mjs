@@ -102,6 +102,7 @@ export const LOCKOUTS = [
     name: '200 wrong credentials from the same address',
     before: '20 gave 429 to every right credential for a minute',
     bound: 'right ones are served',
+    isRepeated: true,
     run: (stage) => lockedOut(stage, stage.server.url),
   },
   {
@@ -109,6 +110,7 @@ export const LOCKOUTS = [
     before: '20 gave 429 to every right credential for a minute',
     bound: 'right ones are served',
     config: { server: { trustedProxies: ['127.0.0.1'] } },
+    isRepeated: true,
     async run(stage) {
       const proxy = await startProxy(stage.server.url);
       try {
@@ -123,6 +125,7 @@ export const LOCKOUTS = [
     before: '20 closed /register and 120 closed /token to everybody',
     bound: 'another client registers and is answered',
     config: { server: { trustedProxies: ['127.0.0.1'] } },
+    isRepeated: true,
     async run({ server }) {
       const proxy = await startProxy(server.url);
       try {
@@ -155,6 +158,7 @@ export const LOCKOUTS = [
     before: '20 gave 429 to the right secret, on the page and at /auth/token',
     bound: 'log-ins by the client key, and browsers that signed in before, are served',
     config: { server: { trustedProxies: ['127.0.0.1'] } },
+    isRepeated: true,
     async run({ server, victim }) {
       const proxy = await startProxy(server.url);
       try {

@@ -67,7 +67,7 @@ export async function startServer({ config = {}, env = {}, api, execArgv = [] })
   const all = {
     enabled: ['target', 'sql'],
     network: { allowPrivate: ['127.0.0.1', 'healthy.test'], allowFiles: [home], ...network },
-    server: { requestsPerMinute: 1_000_000, ...served },
+    server: { requestsPerMinute: 1_000_000, drain: { readinessDelay: '0s', timeout: '1s' }, ...served },
     ...rest,
   };
   await writeFile(join(home, 'config.yaml'), JSON.stringify(all), { mode: 0o600 });
