@@ -9,8 +9,17 @@ const commands = [
   'test/sdk/types.test.ts',
 ];
 
-/** Whole processes that crash, race and are waited for, and a browser: `npm run e2e`. */
-const processes = ['test/e2e/**/*.test.ts', 'test/storm/**/*.test.ts', 'test/keystore/process.test.ts'];
+/** Whole processes that crash, race, are attacked and are waited for, and a browser: `npm run e2e`. */
+const processes = [
+  'test/e2e/**/*.test.ts',
+  'test/storm/**/*.test.ts',
+  'test/keystore/process.test.ts',
+  // Attacks that take their time.
+  'test/security/lockout.test.ts',
+  'test/security/strangers.test.ts',
+  'test/security/sqlload.test.ts',
+  'test/security/eventloop.test.ts',
+];
 
 /** Tests that measure this process, or look at what all files of one process share. */
 const apart = ['test/network/limits.test.ts', 'test/log.test.ts', 'test/secret.test.ts'];

@@ -15,7 +15,7 @@ let provider: Provider;
 
 beforeAll(async () => {
   provider = await startProvider();
-  home = await makeHome({ hosts: [provider.host], tieline });
+  home = await makeHome({ hosts: [provider.host], tieline, server: { drain: { readinessDelay: '0s' } } });
   await mkdir(join(home.definitions, 'inner'));
   const definition = {
     format: 1,

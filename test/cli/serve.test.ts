@@ -6,7 +6,7 @@ import { tieline } from './inprocess.ts';
 let home: Home;
 const servers: Running[] = [];
 beforeAll(async () => {
-  home = await makeHome({ tieline });
+  home = await makeHome({ tieline, server: { drain: { readinessDelay: '0s' } } });
 });
 afterAll(async () => {
   for (const server of servers) server.child.kill('SIGKILL');
