@@ -8,7 +8,7 @@ import { version } from '../version.ts';
 import { appRoutes } from './apps.ts';
 import { keepOpener, POPUP_PATHS } from './authserver/opener.ts';
 import { authorizationServerRoutes } from './authserver/routes.ts';
-import { MANAGEMENT, readsBody } from './body.ts';
+import { CALL, MANAGEMENT, readsBody } from './body.ts';
 import { identifyCaller } from './caller.ts';
 import { confirmRoutes } from './connect/confirm.ts';
 import { initiateRoutes } from './connect/initiate.ts';
@@ -67,7 +67,7 @@ export function httpApp(backend: Backend, gates: Gates = openGates(backend)): Op
   api.use(identifyCaller(backend, gates), limitRequests(openRequestLimit(limits.requests)));
   const management = { ...MANAGEMENT, bytes: Math.min(MANAGEMENT.bytes, limits.body) };
   // Calls may bring files along.
-  api.use(readsBody((path) => (path.endsWith('/execute') ? { bytes: limits.body } : management)));
+  api.use(readsBody((path) => (path.endsWith('/execute') ? { ...CALL, bytes: limits.body } : management)));
   // Calls keep what became of their keys by themselves.
   api.route('/', executionRoutes(backend));
   api.use(idempotent(backend));

@@ -14,6 +14,8 @@ export type BodyLimits = {
 
 /** Pages, and what programs send to sign in. */
 export const FORM: BodyLimits = { bytes: 64 * 1024, values: 1_000 };
+/** A call, over MCP or the API, which may bring files along: the validator looks at each value more than once. */
+export const CALL = { values: 50_000 };
 /** What manages users, accounts and the like. */
 export const MANAGEMENT: BodyLimits = { bytes: 1024 * 1024, values: 10_000 };
 /** A client that still sends would not read a refusal. So this many bytes, at most, are taken and thrown away first. */

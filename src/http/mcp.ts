@@ -1,9 +1,10 @@
 import { type Context, Hono } from 'hono';
+import type { StatusCode } from 'hono/utils/http-status';
 import { isTielineError, TielineError } from '../errors.ts';
 import { supportedScopes } from '../execute/policy.ts';
 import type { Principal, Scope } from '../integration/principal.ts';
 import { parseJson } from '../json.ts';
-import { readsBody } from './body.ts';
+import { CALL, readsBody } from './body.ts';
 import { unlessGuessedBy } from './caller.ts';
 import type { Backend, Env, McpEndpoint } from './context.ts';
 import { type Gates, incomingOf } from './gates.ts';
@@ -21,7 +22,7 @@ export function mcpRoutes(backend: Backend, gates: Gates): Hono<Env> {
   app.onError((error, context) => refuse(context, backend, error));
   app.route('/', resourceRoutes(backend));
   const limit = limitRequests(gates.requests);
-  const whole = readsBody(() => ({ bytes: backend.limits.body, values: MOST_VALUES }));
+  const whole = readsBody(() => ({ ...CALL, bytes: backend.limits.body }));
   app.on(['GET', 'POST', 'DELETE'], '/mcp', knownOrigins(url), async (context) => {
     const { headers } = context.req.raw;
     const { user, who } = await unlessGuessedBy(gates, incomingOf(context), headers, () =>
@@ -35,9 +36,6 @@ export function mcpRoutes(backend: Backend, gates: Gates): Hono<Env> {
   return app;
 }
 
-/** Values of one message, at most: a model writes far fewer, and the SDK looks at each more than once. */
-export const MOST_VALUES = 50_000;
-
 async function serve(mcp: McpEndpoint, backend: Backend, context: Context<Env>, who: Principal): Promise<Response> {
   const { request, body } = await withBody(context);
   const missing = mcp.missingScopes(who, body);
@@ -49,8 +47,10 @@ async function serve(mcp: McpEndpoint, backend: Backend, context: Context<Env>, 
     return refusal;
   }
   const response = await mcp.answer(request, who, body);
-  // Anew, so that the headers of the rate limit come along.
-  return context.newResponse(response.body, response);
+  // Anew, so that the headers of the rate limit come along. Whether a connection stays is decided where it is known.
+  const { status, headers } = response;
+  headers.delete('connection');
+  return context.newResponse(response.body, { status: status as StatusCode, headers: Object.fromEntries(headers) });
 }
 
 /** The JSON of a request, read once for all who look at it; what is none is left for the protocol to refuse. */

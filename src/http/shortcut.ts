@@ -7,10 +7,10 @@ import { returnController, takeController } from '../mcp/cancellation.ts';
 import type { Json } from '../mcp/direct.ts';
 import { type PlainRequest, plainRequest } from '../mcp/plain.ts';
 import { arrivals } from './arrivals.ts';
+import { CALL } from './body.ts';
 import { guessOf } from './caller.ts';
 import type { Backend, McpEndpoint } from './context.ts';
 import type { Gates } from './gates.ts';
-import { MOST_VALUES } from './mcp.ts';
 import { identifyMcpCaller } from './mcpcaller.ts';
 import { answering, sendProblem } from './mishap.ts';
 import { limitedUser } from './ratelimit.ts';
@@ -189,7 +189,7 @@ const textOf = (header: string | string[] | undefined): string | null =>
 
 function parsed(body: Buffer): unknown {
   try {
-    return parseJson(body.toString('utf8'), { values: MOST_VALUES });
+    return parseJson(body.toString('utf8'), CALL);
   } catch {
     return undefined;
   }
