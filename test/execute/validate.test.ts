@@ -103,3 +103,20 @@ it('refuses very many unknown fields without explaining each', async () => {
   const error = await failureOf((async () => checkArguments(schema, args))());
   expect(error).toMatchObject({ code: 'arguments_invalid', message: expect.stringContaining('more than 1000 fields') });
 });
+
+it('takes no long list whose items may not repeat, as each would be compared with each', async () => {
+  const list = { type: 'object', properties: { ids: { type: 'array', uniqueItems: true } } };
+  const of = (count: number) => ({ ids: Array.from({ length: count }, (_, i) => i) });
+  checkArguments(list, of(1_000));
+  const error = await failureOf((async () => checkArguments(list, of(100_000)))());
+  expect(error).toMatchObject({ code: 'arguments_invalid' });
+  const twice = await failureOf((async () => checkArguments(list, { ids: [1, 2, 1] }))());
+  expect(twice).toMatchObject({ code: 'arguments_invalid' });
+});
+
+it('looks at the format of an address once for each character', async () => {
+  const link = { type: 'object', properties: { link: { type: 'string', format: 'url' } } };
+  checkArguments(link, { link: 'https://a.example/x?y=1' });
+  const error = await failureOf((async () => checkArguments(link, { link: `http://${'a'.repeat(50_000)}^` }))());
+  expect(error).toMatchObject({ code: 'arguments_invalid' });
+});
