@@ -5,6 +5,7 @@ import { getRequestListener } from '@hono/node-server';
 import { TielineError } from '../errors.ts';
 import { log } from '../log.ts';
 import { ARRIVAL_MS } from './arrivals.ts';
+import { GuardedAnswer, GuardedRequest, guardSocket } from './guarded.ts';
 import { answering, sendProblem } from './mishap.ts';
 
 export type Listening = {
@@ -55,7 +56,8 @@ export async function listen(
   const underWay = new Set<ServerResponse>();
   let isDismissing = false;
   let onAnswered: (() => void) | undefined;
-  const tracked: RequestListener = (incoming, outgoing) => {
+  const tracked: RequestListener<typeof GuardedRequest, typeof GuardedAnswer> = (incoming, outgoing) => {
+    incoming.answer = outgoing;
     underWay.add(outgoing);
     if (isDismissing) outgoing.shouldKeepAlive = false;
     outgoing.once('close', () => {
@@ -66,12 +68,15 @@ export async function listen(
   };
   const server = await new Promise<Server>((resolve, reject) => {
     const options = {
+      IncomingMessage: GuardedRequest,
+      ServerResponse: GuardedAnswer,
       keepAliveTimeout: KEEP_ALIVE,
       headersTimeout: HEADERS,
       requestTimeout: ARRIVAL_MS,
       connectionsCheckingInterval: CHECKING,
     };
     const started = createServer(options, tracked).listen(port, host, () => resolve(started));
+    started.on('connection', guardSocket);
     started.maxConnections = MOST_CONNECTIONS;
     started.on('error', (cause: NodeJS.ErrnoException) => {
       // Once it listens: a connection that could not be taken, as when too many files are open, ends nothing else.
