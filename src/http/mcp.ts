@@ -38,6 +38,7 @@ export function mcpRoutes(backend: Backend, gates: Gates): Hono<Env> {
 
 async function serve(mcp: McpEndpoint, backend: Backend, context: Context<Env>, who: Principal): Promise<Response> {
   const { request, body } = await withBody(context);
+  for (const message of Array.isArray(body) ? body : [body]) checkEnvelope(message);
   const missing = mcp.missingScopes(who, body);
   if (missing.length > 0) {
     const refusal = answerProblem(context, insufficientScope(missing));
@@ -51,6 +52,16 @@ async function serve(mcp: McpEndpoint, backend: Backend, context: Context<Env>, 
   const { status, headers } = response;
   headers.delete('connection');
   return context.newResponse(response.body, { status: status as StatusCode, headers: Object.fromEntries(headers) });
+}
+
+/** Fields of the `_meta` of a message, at most. The SDK looks at each several times, and clients send some ten. */
+const MOST_META = 1_000;
+
+function checkEnvelope(message: unknown): void {
+  const { params } = (message ?? {}) as { readonly params?: { readonly _meta?: unknown } | null };
+  const meta = params?._meta;
+  if (typeof meta !== 'object' || meta === null || Object.keys(meta).length <= MOST_META) return;
+  throw new TielineError('json_too_large', `_meta has more than ${MOST_META} fields`, { hint: 'Send less.' });
 }
 
 /** The JSON of a request, read once for all who look at it; what is none is left for the protocol to refuse. */
