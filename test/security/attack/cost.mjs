@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { volley } from './growth.mjs';
 
 const call = (token, params, meta) => ({
   method: 'POST',
@@ -276,4 +275,3 @@ async function databaseIn(home) {
   return file;
 }
 
-export { volley };
