@@ -274,4 +274,3 @@ async function databaseIn(home) {
   await writeFile(file, '');
   return file;
 }
-
